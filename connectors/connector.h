@@ -1,0 +1,67 @@
+#ifndef RELAIS_CONNECTORS_CONNECTOR_H
+#define RELAIS_CONNECTORS_CONNECTOR_H
+
+/* The connector interface. A connector is one const table; it may include core/ only. One
+ * process runs one connector in one direction, in one thread: no call is made while
+ * another runs. Errors: the class decides (core/error.h): RETRY: the call is made again
+ * later; DATA of a sink: the record *done_out is parked, the rest is written again from
+ * the next; CONF, FATAL: the process ends.
+ */
+
+#include "core/conf.h"
+#include "core/record.h"
+
+#define RELAIS_CONNECTOR_ABI 1
+
+struct relais_source_ops {
+    int (*open)(void **state, const struct relais_conf *conf, struct relais_error *err);
+    /* Appends records to out (reset by the caller). timeout_ms: longest wait, 0: do not
+     * wait. 0 records: nothing now. A DEPOT record ends its batch; the next poll follows
+     * the verdict. */
+    int (*poll)(void *state, struct relais_batch *out, int timeout_ms,
+                struct relais_error *err);
+    /* Only for sources that yield DEPOT. motif: French, no personal value, goes beside
+     * the file. HOLD, REFUSE, KNOWN: the file is moved at once. Called again for a file
+     * after DEPOT_END with INTEGRATE: its records and its control event are durable, the
+     * file may move to its last place. */
+    int (*verdict)(void *state, const struct relais_depot *file,
+                   enum relais_verdict verdict, const char *motif,
+                   struct relais_error *err);
+    /* All records with ack <= position are durable. */
+    int (*ack)(void *state, uint64_t position, struct relais_error *err);
+    /* Gives the current file's records again from its first (after the producer was made
+     * anew is not needed: the runner keeps what is in flight; this serves a state that
+     * could not be written). */
+    int (*rewind)(void *state, struct relais_error *err);
+    /* Nothing waits and nothing is under way: --once may end. */
+    bool (*idle)(void *state);
+    void (*close)(void *state);
+};
+
+struct relais_sink_ops {
+    int (*open)(void **state, const struct relais_conf *conf, struct relais_error *err);
+    /* *done_out: records taken, from the first. On DATA the record with index *done_out
+     * is the bad one. */
+    int (*write)(void *state, const struct relais_batch *in, size_t *done_out,
+                 struct relais_error *err);
+    int (*flush)(void *state,
+                 struct relais_error *err); /* 0: everything written is durable */
+    void (*close)(void *state);
+};
+
+struct relais_connector {
+    int abi; /* RELAIS_CONNECTOR_ABI, first for ever */
+    const char *name;
+    const char *summary;                /* French */
+    const struct relais_conf_key *keys; /* section [connector] */
+    const char *const *schemas; /* full names of the records a source yields, NULL-ended:
+                                   their topics must exist */
+    const struct relais_source_ops *source;
+    const struct relais_sink_ops *sink;
+};
+
+/* Those built in, NULL-ended. */
+extern const struct relais_connector *const relais_connectors[];
+const struct relais_connector *relais_connector_find(const char *name);
+
+#endif

@@ -1,0 +1,20 @@
+#ifndef RELAIS_CONSUMERS_SINK_RUN_H
+#define RELAIS_CONSUMERS_SINK_RUN_H
+
+/* The sink runner: subscriber -> decode -> open what the ring permits -> sink connector;
+ * offsets are committed only after the sink's flush(); a record that the sink refuses
+ * (DATA) goes verbatim to <topic>.dlq and the rest goes on. Rebalance-safe: nothing is
+ * written after a revoke. Blocks until stopped, or done (once). Main thread.
+ */
+
+#include "connectors/connector.h"
+
+/* Returns the exit status; the reason was logged. once: stop at the end of every
+ * partition as it was at start. */
+int relais_sink_run(const struct relais_conf *conf,
+                    const struct relais_connector *connector, bool once);
+
+extern const struct relais_conf_key
+    relais_sink_keys[]; /* [sink] topics, batch_records, flush_ms, group */
+
+#endif

@@ -1,0 +1,27 @@
+#ifndef RELAIS_PRODUCERS_SOURCE_RUN_H
+#define RELAIS_PRODUCERS_SOURCE_RUN_H
+
+/* The source runner: connector -> check -> difference -> protect -> encode -> publisher,
+ * with the whole error policy (core/error.h classes), the state folder, control events,
+ * DLQ, start and stop. The way of the data and the rules of acknowledgement: design.md
+ * part 2. Blocks until stopped, done (once) or beyond help. Main thread.
+ */
+
+#include "connectors/connector.h"
+
+struct relais_source_options {
+    bool once;   /* end when the connector is idle and everything is acknowledged */
+    bool renvoi; /* first publish every object's present state again (contract A8), and
+                    accept a state ahead */
+};
+
+/* Returns the exit status: 0, 75 (stopped with work left), 78, 70; the reason was logged.
+ */
+int relais_source_run(const struct relais_conf *conf,
+                      const struct relais_connector *connector,
+                      const struct relais_source_options *options);
+
+/* The keys that the runner and its store read beside relais_conf_common. */
+extern const struct relais_conf_key relais_source_keys[];
+
+#endif
