@@ -15,6 +15,8 @@ struct relais_broker *relais_broker_new(const char *territory, int broker_count,
                                         struct relais_error *err) RELAIS_MUST_CHECK;
 const char *
 relais_broker_bootstrap(const struct relais_broker *broker); /* "127.0.0.1:port" */
+/* librdkafka's handle of it, for tests that break it on purpose (rdkafka_mock.h). */
+struct rd_kafka_mock_cluster_s *relais_broker_mock(struct relais_broker *broker);
 void relais_broker_free(struct relais_broker *broker);
 
 #endif
