@@ -181,6 +181,9 @@ int relais_avro_protected(const struct relais_avro *schema, void *data,
                                       const char *path, struct relais_slice *slot,
                                       struct relais_error *err),
                           void *user, struct relais_error *err) RELAIS_MUST_CHECK;
+/* Do two slots of one type hold the same value? */
+bool relais_avro_equal(const struct relais_avro_type *type, const void *a, const void *b);
+
 /* Deep copy of a struct (arrays too; texts stay views) into the arena. NULL: full. */
 void *relais_avro_copy(const struct relais_avro *schema, const void *data,
                        struct relais_arena *arena);

@@ -3,14 +3,19 @@
 
 /* The check stage and protection: a connector's clear value becomes a struct of the
  * contract, complete, in the contract's order, with its rules and code lists checked,
- * pseudonymised; then encrypted under an event's id.
+ * pseudonymised; then encrypted under an event's id. Three steps:
  *
- *   complete  what the contract derives from the clear values: entete (source,
- * territoire, nature...), dossier, droit (A6), personne and statut_identite (A11),
- * families' own rules (law.md, facts.md) bind types, lengths, rules, codes on the event's
- * day (A9): park or warn order     arrays in the order of A7 Pseudonymised fields are
- * pseudonyms from here on; encrypted ones stay clear until relais_check_seal. Ownership:
- * struct and views live in the arena given. Threads: one.
+ * complete: what the contract derives from clear values: entete (source, territoire...),
+ * droit (A6), personne and statut_identite (A11).
+ *
+ * bind: types, lengths, rules, codes on the event's day (A9), to park or to warn of. The
+ * day is survenu_le of a fact, constate_le's day in Paris of a snapshot.
+ *
+ * settle: arrays in the order of A7, the family's own rules.
+ *
+ * Pseudonymised fields are pseudonyms from here on; encrypted ones stay clear until
+ * relais_check_seal. Ownership: struct and views live in the arena given; the record's
+ * value tree is completed in place. Threads: one.
  */
 
 #include "core/record.h"
@@ -24,8 +29,7 @@ struct relais_checker {
     const char *source;    /* urn:relais:cnaf:cristal:dep93 */
     const char *territory; /* dep93 */
     const struct relais_codes *codes;
-    const struct relais_keyring
-        *ring; /* NULL (relais check without keys): a throw-away ring is made at start */
+    const struct relais_keyring *ring; /* with pseudonym and nonce keys */
 };
 
 struct relais_checked {
@@ -38,9 +42,10 @@ struct relais_checked {
 };
 
 /* 0, or -1 with a DATA error: to be parked. case_pseudonym_out (35 bytes, may be NULL) is
- * filled, also on failure, where the case's number passed its rule; else "". entete.id,
- * sequence and what the difference stage decides (fait, changements, etat_precedent,
- * survenu_le of snapshots, nature, derive) stay zero for SNAPSHOT. */
+ * filled, also on failure, where the case's number passed its rule; else "". A fact has
+ * its entete.id (its own, or A4's for `publish`); what the difference stage decides stays
+ * blank: the sequence, and of a snapshot id (zeros), fait, changements, etat_precedent,
+ * survenu_le, nature. */
 int relais_check(const struct relais_checker *checker, const struct relais_record *rec,
                  struct relais_arena *arena, struct relais_checked *out,
                  char case_pseudonym_out[RELAIS_PSEUDONYM_LEN + 1],

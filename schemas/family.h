@@ -8,10 +8,29 @@
 
 #include "schemas/check.h"
 
+/* The case a record belongs to. */
+struct relais_case {
+    enum relais_record_kind kind;  /* SNAPSHOT or FACT */
+    struct relais_slice number;    /* canonical: trimmed, upper case */
+    struct relais_slice pseudonym; /* of the number */
+};
+
+struct relais_step {
+    const void *before;     /* last published struct, protected; NULL: none */
+    const void *now_sealed; /* `now` sealed under before's id; NULL without before */
+    const struct relais_slice *changes;
+    size_t change_count;
+    bool first_load;        /* no monthly file of the territory was integrated yet */
+    int32_t reference_days; /* DTREF, or INT32_MIN */
+    int32_t created_days;   /* DTCREAFLUX */
+};
+
 struct relais_family {
     const char *contract; /* full name */
-    /* Clear value tree -> completed in place, before bind. */
-    int (*complete)(const struct relais_checker *checker, const struct relais_record *rec,
+    /* The rule of the case's number, by name ("numdemrsa"). */
+    const char *case_rule;
+    /* Clear value tree -> completed in place, before bind. May be NULL. */
+    int (*complete)(const struct relais_checker *checker, const struct relais_case *cas,
                     struct relais_arena *arena, struct relais_value *value,
                     struct relais_error *err);
     /* Bound struct: arrays into A7's order, family rules. Arrays may be rewritten in the
@@ -20,26 +39,19 @@ struct relais_family {
                   struct relais_arena *arena, struct relais_error *err);
     /* Is this top-level field compared between snapshots? */
     bool (*compared)(const char *field);
-    /* Snapshots: sets fait, etat_precedent, entete.survenu_le, entete.nature,
-     * entete.derive of `now`. before: the last published struct (protected), or NULL.
-     * changes: names of differing top-level fields, sorted (already in now->changements).
-     * first_load: no monthly file was integrated yet. reference_days: DTREF or INT32_MIN;
-     * created_days: the file's day. Which sub-fields differ is found by comparing the two
-     * structs (protected ones: `now` is sealed under before's id for that call). */
-    int (*step)(void *now, const void *before, const struct relais_slice *changes,
-                size_t change_count, bool first_load, int32_t reference_days,
-                int32_t created_days, struct relais_error *err);
-    /* Monthly amount for control sums, centimes; 0 where there is none. fait's name for
-     * ce_type and control.
-     */
+    /* Snapshots: sets fait, etat_precedent, entete.survenu_le, entete.nature and
+     * entete.derive of `now` (clear but for pseudonyms). changes: names of the differing
+     * top-level fields, sorted (already in now->changements).
+     * Which sub-fields differ is found by comparing the two protected structs. */
+    int (*step)(void *now, const struct relais_step *step, struct relais_arena *arena,
+                struct relais_error *err);
+    /* Amount for control sums, centimes; 0 where there is none. */
     int64_t (*amount)(const void *data);
 };
 
 /* NULL: none (Parcage, EvenementControle). */
 const struct relais_family *relais_family_find(const struct relais_contract *contract);
-/* The entete inside a contract's struct (first field of all but Parcage), and its fait's
- * symbol
- * ("OUVERTURE"). */
+/* The symbol of its fait ("OUVERTURE"), of a control event its issue; "" of others. */
 const char *relais_family_fait(const struct relais_contract *contract, const void *data);
 
 #endif
