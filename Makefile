@@ -18,7 +18,9 @@ LIB_DIRS := core schemas connectors producers consumers
 LIB_SRC  := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c))
 CLI_SRC  := $(wildcard cli/*.c)
 # what the generator itself is made of: no generated header in it
-GEN_SRC  := $(wildcard core/error.c core/buf.c core/arena.c core/value.c core/day.c core/crypto.c) \
+GEN_SRC  := $(wildcard core/error.c core/buf.c core/arena.c core/value.c \
+            core/json.c core/json_print.c core/day.c \
+            core/crypto.c core/coding.c) \
             $(wildcard schemas/avro*.c) $(wildcard schemas/gen/*.c)
 AVSC     := $(sort $(wildcard schemas/*/*.avsc))
 CODELISTS:= $(sort $(wildcard schemas/codelists/*.csv))

@@ -66,6 +66,53 @@ struct relais_slice relais_slice_trim(struct relais_slice s)
     return s;
 }
 
+static bool is_tail(unsigned char c) { return (c & 0xc0) == 0x80; }
+
+/* Table 3-7 of the Unicode standard. */
+size_t relais_utf8_char(const char *ptr, size_t len)
+{
+    const unsigned char *s = (const unsigned char *)ptr;
+
+    if (len == 0)
+        return 0;
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] < 0xc2 || len < 2 || !is_tail(s[1]))
+        return 0;
+    if (s[0] < 0xe0)
+        return 2;
+    if (len < 3 || !is_tail(s[2]))
+        return 0;
+    if (s[0] < 0xf0)
+        return (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ? 0 : 3;
+    if (len < 4 || !is_tail(s[3]) || s[0] > 0xf4)
+        return 0;
+    return (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f) ? 0 : 4;
+}
+
+bool relais_utf8_valid(struct relais_slice s)
+{
+    size_t i = 0;
+
+    while (i < s.len) {
+        uint64_t eight;
+        size_t n;
+
+        if (s.len - i >= sizeof(eight)) {
+            memcpy(&eight, s.ptr + i, sizeof(eight));
+            if (!(eight & 0x8080808080808080u)) {
+                i += sizeof(eight);
+                continue;
+            }
+        }
+        n = relais_utf8_char(s.ptr + i, s.len - i);
+        if (!n)
+            return false;
+        i += n;
+    }
+    return true;
+}
+
 char *relais_buf_reserve(struct relais_buf *buf, size_t len)
 {
     if (len > buf->max || buf->len > buf->max - len)

@@ -43,6 +43,14 @@ int relais_slice_cmp(struct relais_slice a, struct relais_slice b);
 /* Without ASCII blanks, tabs, CR and LF at both ends. */
 struct relais_slice relais_slice_trim(struct relais_slice s);
 
+/* Well-formed UTF-8 (no overlong form, no surrogate, at most U+10FFFF); NUL is allowed.
+ */
+bool relais_utf8_valid(struct relais_slice s);
+/* The length of the well-formed character at ptr, 1..4; 0: there is none. len: bytes
+ * left.
+ */
+size_t relais_utf8_char(const char *ptr, size_t len);
+
 struct relais_buf {
     char *data; /* NUL-ended as soon as anything was added */
     size_t len;

@@ -2,8 +2,9 @@
 #define RELAIS_CORE_CRYPTO_H
 
 /* Thin, allocation-free-when-warm shells over OpenSSL's EVP, and the text codings.
- * Units: bytes. Errors: int ones FATAL BUG when OpenSSL fails; aead_open PROTECTED when
- * the tag is wrong. Threads: contexts belong to one thread.
+ * Units: bytes. Errors: int ones FATAL BUG when OpenSSL fails, the others abort (as for
+ * memory, so _new never gives NULL); aead_open PROTECTED when the tag is wrong. Threads:
+ * contexts belong to one thread.
  */
 
 #include "core/buf.h"

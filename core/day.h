@@ -18,9 +18,11 @@ bool relais_day_parse(struct relais_slice s, int32_t *days_out);
 bool relais_time_parse(struct relais_slice s, int64_t *micros_out);
 /* RFC 3339 with Z or an offset. */
 bool relais_instant_parse(struct relais_slice s, int64_t *micros_out);
+/* days: of the years 0000 to 9999. */
 int64_t relais_paris_to_utc(int32_t days, int64_t micros_of_day);
 /* The day in Paris at that instant. */
 int32_t relais_paris_day(int64_t instant_us);
+/* Both formats stop at the years 0000 and 9999, beyond which the form says nothing. */
 void relais_day_format(int32_t days, char out[11]);
 void relais_instant_format(int64_t instant_us,
                            char out[28]); /* 2026-02-04T20:27:43.000000Z */

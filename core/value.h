@@ -65,18 +65,22 @@ struct relais_value *relais_value_copy(struct relais_arena *arena,
                                        const struct relais_value *v);
 
 /* One JSON document -> tree. JSON_INVALID names line and column, never the text; LIMIT.
- * Duplicate members and invalid UTF-8 are refused. */
+ * Duplicate members, invalid UTF-8, a NUL in a member's name and numbers beyond a double
+ * are refused. A number without fraction or exponent that fits is LONG. */
 struct relais_value *relais_value_parse(struct relais_arena *arena,
                                         struct relais_slice json,
                                         struct relais_error *err) RELAIS_MUST_CHECK;
-/* Tree -> compact JSON, one line. */
+/* Tree -> compact JSON, one line. A double that is no number is written as Avro does, as
+ * a text: "NaN", "Infinity", "-Infinity". -1: ceiling of out, or deeper than
+ * RELAIS_VALUE_DEPTH_MAX. */
 int relais_value_print(const struct relais_value *v,
                        struct relais_buf *out) RELAIS_MUST_CHECK;
-/* The same by RFC 8785 (JCS): members sorted by UTF-16 code units, no nulls (contract
- * A11), integers only. */
+/* The same by RFC 8785 (JCS): members sorted by UTF-16 code units, no null members
+ * (contract A11), integers only. -1 also for a DOUBLE and for an integer beyond 2^53 - 1,
+ * which JCS cannot say. */
 int relais_value_print_canonical(const struct relais_value *v,
                                  struct relais_buf *out) RELAIS_MUST_CHECK;
-/* A JSON string with its quotes. */
+/* A JSON string with its quotes; a byte that is not UTF-8 becomes U+FFFD. */
 int relais_json_string(struct relais_buf *out, struct relais_slice s) RELAIS_MUST_CHECK;
 
 #endif
