@@ -1,18 +1,31 @@
-# relais: make | make demo | make test | make check | make san | make valgrind | make bench | make fuzz | make soak
+# relais: make help
 # BUILD= another folder for everything that is made.
 BUILD   ?= build
 CC      ?= gcc
 CLANG   ?= clang
+PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+T       ?= 60
 VERSION := 0.1.0
 
-PKGS     := rdkafka jansson libpq expat libmicrohttpd libcurl libcrypto zlib
+# Debian packages by use: to build and run the demo; to run all tests; for the extra targets
+PKG_BUILD := gcc libc6-dev pkg-config librdkafka-dev libjansson-dev libexpat1-dev libmicrohttpd-dev \
+             libcurl4-openssl-dev libssl-dev zlib1g-dev liblmdb-dev libavro-dev
+PKG_TEST  := $(PKG_BUILD) libcmocka-dev clang clang-format-14? python3 python3-cryptography curl openssl \
+             maven default-jre-headless
+PKG_EXTRA := $(PKG_TEST) valgrind libclang-rt-14-dev? libclang-rt-19-dev?
+
+PKGS     := rdkafka jansson expat libmicrohttpd libcurl libcrypto zlib
 WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2 -Wvla -Wstrict-prototypes -Wno-unused-parameter
-OPT      ?= -O2 -g
+OPT      ?= -O2 -g -D_FORTIFY_SOURCE=2
 SAN      ?=
-CPPFLAGS += -D_GNU_SOURCE -DRELAIS_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+EXTRA    ?=
+INCLUDES := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CPPFLAGS += -D_GNU_SOURCE -DRELAIS_VERSION='"$(VERSION)"' -I. -I$(BUILD)/gen $(INCLUDES)
 CFLAGS   += -std=c11 $(OPT) $(WARN) -fPIC -fvisibility=hidden -fstack-protector-strong $(SAN) $(EXTRA)
 LDFLAGS  += $(SAN) -Wl,-z,relro,-z,now
-LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lavro -lpthread -lm
+LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+LDLIBS   += $(LIBS) -llmdb -lavro -lpthread -lm
 
 LIB_DIRS := core schemas connectors producers consumers
 LIB_SRC  := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c))
@@ -26,13 +39,18 @@ AVSC     := $(sort $(wildcard schemas/*/*.avsc))
 CODELISTS:= $(sort $(wildcard schemas/codelists/*.csv))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 HELP_SRC := $(wildcard tests/unit/helper_*.c)
+TOOL_SRC := $(wildcard tests/gen/*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/obj/%.o)
 GEN_OBJ  := $(GEN_SRC:%.c=$(BUILD)/gen-obj/%.o)
 HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/obj/%.o)
 UNITS    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+TOOLS    := $(TOOL_SRC:tests/gen/%.c=$(BUILD)/tools/%)
+FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 STAMP    := $(BUILD)/gen/.stamp
+SUB      := $(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)
 
 all: $(BUILD)/relais $(BUILD)/librelais.so.1 $(BUILD)/librelais.a
 
@@ -67,14 +85,96 @@ $(BUILD)/relais: $(CLI_OBJ) $(BUILD)/librelais.a
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/librelais.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(BUILD)/librelais.a -lcmocka $(LDLIBS)
+$(BUILD)/tools/%: $(BUILD)/obj/tests/gen/%.o $(BUILD)/librelais.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/librelais.a $(LDLIBS)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/librelais.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/librelais.a $(LDLIBS)
 units: $(UNITS)
+tools: $(TOOLS)
+fuzzers: $(FUZZERS)
 
-unit: units
-	@tests/run.sh unit $(BUILD)
+# What a machine lacks is installed by apt (sudo where needed), nothing where nothing is missing.
+deps deps-test deps-extra: ; @tests/deps.sh $(PKG_$(if $(filter deps,$@),BUILD,$(if $(filter deps-test,$@),TEST,EXTRA)))
+
+# The targets below install, build, then act: the build is a make of its own, since what
+# pkg-config says is only known once the packages are there.
+demo: deps
+	@mkdir -p $(BUILD) && { $(SUB) all >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log; exit 1; }; }
+	@tests/demo/demo.sh $(BUILD)
+
+test: deps-test
+	@rm -f $(BUILD)/total
+	@$(SUB) EXTRA=-Werror all units tools
+	@tests/run.sh $(BUILD) check unit pipeline integration
+check: deps-test
+	@$(SUB) EXTRA=-Werror all units tools
+	@tests/run.sh $(BUILD) check
+unit pipeline integration: deps-test
+	@$(SUB) all units tools
+	@tests/run.sh $(BUILD) $@
+
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+san: deps-extra
+	@$(SUB) BUILD=$(BUILD)/asan OPT='-O1 -g' SAN='$(ASAN)' all units tools
+	@$(SUB) BUILD=$(BUILD)/tsan OPT='-O1 -g' SAN=-fsanitize=thread all units tools
+	@ASAN_OPTIONS=detect_leaks=1 tests/run.sh $(BUILD)/asan unit pipeline
+	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp setarch -R tests/run.sh $(BUILD)/tsan unit pipeline
+
+valgrind: deps-extra
+	@$(SUB) all units
+	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
+	    tests/run.sh $(BUILD) unit
+
+fuzz: deps-extra
+	@$(SUB) BUILD=$(BUILD)/fuzzing CC=$(CLANG) OPT='-O1 -g' SAN='-fsanitize=address,undefined,fuzzer-no-link' fuzzers
+	@tests/fuzz/run.sh $(BUILD)/fuzzing $(T)
+
+bench: deps-extra
+	@$(SUB) all tools
+	@tests/bench/run.sh $(BUILD)
+soak: deps-test
+	@$(SUB) all tools
+	@tests/soak.sh $(BUILD)
+
+exports: all
+	@tests/check/exports.sh $(BUILD)
+
+docs: $(BUILD)/relais
+	$(BUILD)/relais conf doc > docs/CONFIGURATION.md
+	$(BUILD)/relais conf metrics > docs/METRICS.md
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(BUILD)/relais $(DESTDIR)$(PREFIX)/bin/relais
+	install -m 644 $(BUILD)/librelais.so.1 $(BUILD)/librelais.a $(DESTDIR)$(PREFIX)/lib
+	ln -sf librelais.so.1 $(DESTDIR)$(PREFIX)/lib/librelais.so
+	install -m 644 consumers/relais.h $(DESTDIR)$(PREFIX)/include/relais.h
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' docker/relais.pc.in \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/relais.pc
+	sed 's|@PREFIX@|$(PREFIX)|' docker/relais@.service \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/relais@.service
 
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all units unit clean
+help:
+	@echo 'make demo       installe ce qui manque, compile, montre relais sur le broker embarque'
+	@echo 'make test       tous les tests : regles, unites, bout en bout, vrai Kafka'
+	@echo 'make            compile build/relais et build/librelais'
+	@echo 'make check      format, couches, appels interdits, avertissements, docs a jour'
+	@echo 'make unit | pipeline | integration      une suite ; ONLY=motif choisit ses fichiers'
+	@echo 'make san | valgrind | fuzz T=60 | bench | soak | exports | docs | install | clean'
+
+ifneq ($(filter all $(BUILD)/relais install,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(LIBS),)
+$(error il manque des bibliotheques : make deps)
+endif
+endif
+
+-include $(shell find $(BUILD)/obj $(BUILD)/gen-obj -name '*.d' 2>/dev/null)
+.PHONY: all units tools fuzzers deps deps-test deps-extra demo test check unit pipeline integration san valgrind \
+        fuzz bench soak exports docs install clean help
 .SECONDARY:

@@ -1,0 +1,113 @@
+# lib.sh -- sourced by the test scripts: TAP lines, processes that end by their own pid,
+# waiting for a condition, the embedded broker and a configuration for it.
+#
+#   . tests/lib.sh            from the project's folder; BUILD is set by tests/run.sh
+#   ok TEXT | not_ok TEXT     one test
+#   check TEXT COMMAND...     ok if COMMAND succeeds
+#   same TEXT A B             ok if the files are equal; else their difference
+#   skip TEXT WHY             one test that cannot run here
+#   start NAME COMMAND...     in the background, output to $work/NAME.out and .err
+#   halt NAME [SIGNAL]        ends it, waits, leaves its status in $status
+#   wait_for SECONDS COMMAND...
+#   broker                    relais broker and its registry; sets $bootstrap, $registry
+#   conf FILE [LINES]         a source's INI file with them
+# $work is this script's folder, removed at its end unless a test failed.
+set -u
+BUILD=${BUILD:-$PWD/build}
+relais=$BUILD/relais
+script=$(basename "$0" .sh)
+mkdir -p "$BUILD/tmp"
+work=$(mktemp -d "$BUILD/tmp/$script.XXXXXX")
+tests=0 failures=0 status=0
+declare -A pids=()
+declare -a at_end=()
+
+say() { echo "# $*"; }
+ok() { tests=$((tests + 1)); echo "ok $tests - $*"; }
+not_ok() { tests=$((tests + 1)); failures=$((failures + 1)); echo "not ok $tests - $*"; }
+skip() { tests=$((tests + 1)); echo "ok $tests - $1 # SKIP $2"; }
+check() {
+	local text=$1; shift
+	if "$@" >"$work/check.out" 2>&1; then ok "$text"; else not_ok "$text"; sed 's/^/#   /' "$work/check.out" | tail -n 30; fi
+}
+same() {
+	if diff -u "$2" "$3" >"$work/check.out" 2>&1; then ok "$1"; else not_ok "$1"; sed 's/^/#   /' "$work/check.out" | head -n 40; fi
+}
+# exits STATUS COMMAND...: does COMMAND end with it? Its output: $work/exits.out
+exits() {
+	local want=$1 got=0; shift
+	"$@" >"$work/exits.out" 2>&1 || got=$?
+	[ "$got" = "$want" ] || { echo "status $got, not $want: $*"; cat "$work/exits.out"; return 1; }
+}
+wait_for() {
+	local end=$((SECONDS + $1)); shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || { say "waited in vain for: $*"; return 1; }
+		sleep 0.1
+	done
+}
+start() {
+	local name=$1; shift
+	"$@" >>"$work/$name.out" 2>>"$work/$name.err" </dev/null &
+	pids[$name]=$!
+}
+running() { [ -n "${pids[$1]:-}" ] && kill -0 "${pids[$1]}" 2>/dev/null; }
+halt() { # NAME [SIGNAL]: at most 40 s, then KILL
+	local p=${pids[$1]:-} k=0
+	[ -n "$p" ] || return 0
+	kill -"${2:-TERM}" "$p" 2>/dev/null || :
+	while kill -0 "$p" 2>/dev/null && [ $k -lt 400 ]; do sleep 0.1; k=$((k + 1)); done
+	kill -KILL "$p" 2>/dev/null || :
+	status=0; wait "$p" 2>/dev/null || status=$?
+	unset "pids[$1]"
+}
+finish() {
+	local rc=$? name
+	trap - EXIT INT TERM HUP
+	for name in "${!pids[@]}"; do kill -CONT "${pids[$name]}" 2>/dev/null; done
+	for name in "${!pids[@]}"; do halt "$name"; done
+	for name in "${at_end[@]+"${at_end[@]}"}"; do eval "$name"; done
+	echo "1..$tests"
+	if [ "$failures" != 0 ] || [ $rc != 0 ]; then
+		say "what was left: $work"
+		for name in "$work"/*.err; do
+			[ -s "$name" ] && { say "--- $(basename "$name")"; tail -n 25 "$name" | sed 's/^/#   /'; }
+		done
+		[ $rc != 0 ] || rc=1
+	else
+		rm -rf "$work"
+	fi
+	exit $rc
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+broker() {
+	start broker "$relais" broker --bootstrap-file "$work/bootstrap" --registry 127.0.0.1:0 "$@"
+	wait_for 20 test -s "$work/bootstrap" || return 1
+	bootstrap=$(cat "$work/bootstrap")
+	registry=$(sed -n 's/^url = //p' "$work/broker.out")
+}
+# conf FILE: the INI file of a CNAF source in FILE's folder; further lines from standard
+# input.
+conf() {
+	mkdir -p "$(dirname "$1")"
+	[ -e "$work/ring" ] || "$relais" keys init "$work/ring" >/dev/null
+	cat >"$1" <<-END
+	[relais]
+	territory = dep93
+	instance = essai
+	source = urn:relais:cnaf:cristal:dep93
+	state = state
+	[kafka]
+	bootstrap.servers = $bootstrap
+	[registry]
+	url = $registry
+	[keys]
+	file = $work/ring
+	END
+	cat >>"$1"
+}
