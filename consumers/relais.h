@@ -8,9 +8,10 @@
  * remembers the last 65,536 ids of each partition (enough for a producer's repeats); the
  * sure rule is the contract's A5: keep per object the pair (constate_le, sequence) beside
  * your data and drop an event that is not newer: relais_event_newer(). Ownership: an
- * event and everything reached from it is valid until relais_event_free(). Errors:
- * functions return NULL or a negative number and fill the subscriber's last error
- * (relais_subscriber_error). Threads: a subscriber and its events belong to one thread.
+ * event and everything reached from it is valid until relais_event_free(), which comes
+ * before relais_subscriber_free(). Errors: functions return NULL or a negative number and
+ * fill the subscriber's last error (relais_subscriber_error). Threads: a subscriber and
+ * its events belong to one thread.
  */
 
 #include <stdbool.h>
@@ -26,12 +27,12 @@ extern "C" {
 struct relais_subscriber;
 struct relais_event;
 
-#define RELAIS_FROM_GROUP                                                                \
-    INT64_MIN /* where the group stands; a partition without position: the beginning     \
-               */
+/* Where to begin. GROUP: where the group stands (its partitions without a position, and
+ * every partition without a group: the beginning). Other values: milliseconds since 1970,
+ * the first event published at or after. */
+#define RELAIS_FROM_GROUP     INT64_MIN
 #define RELAIS_FROM_BEGINNING INT64_C(-2)
-#define RELAIS_FROM_END                                                                  \
-    INT64_C(-1) /* else: milliseconds since 1970: the first event at or after */
+#define RELAIS_FROM_END       INT64_C(-1)
 
 struct relais_subscriber_options {
     size_t size; /* sizeof(struct relais_subscriber_options): later versions add fields */
@@ -42,7 +43,7 @@ struct relais_subscriber_options {
         group; /* consumer group; NULL: no group, every partition, nothing is committed */
     const char *keys;          /* a reader's ring; NULL: encrypted fields stay closed */
     const char *const *topics; /* NULL-ended */
-    int64_t from_ms;
+    int64_t from_ms;           /* with a group: only where it has no position yet */
 };
 
 RELAIS_API struct relais_subscriber *
@@ -88,7 +89,9 @@ RELAIS_API const char *relais_event_json(struct relais_event *event, size_t *len
  * another schema. */
 RELAIS_API const void *relais_event_struct(const struct relais_event *event,
                                            const char *full_name);
-/* Was this id given before by this partition (the last 65,536)? Remembers it. */
+/* Was this id given before by this partition (the last 65,536), at another offset?
+ * Remembers it. The same message given again (after a rebalance) is no repeat: what was
+ * given then may not have been done. */
 RELAIS_API bool relais_event_seen(struct relais_subscriber *sub,
                                   const struct relais_event *event);
 /* A5: is (observed_us, sequence) of the event after the stored pair? */

@@ -61,6 +61,7 @@ enum relais_class {
     X(KEYRING, CONF, "key ring invalid")                                                 \
     X(RIGHTS, CONF, "right refused")                                                     \
     X(TOPIC_MISSING, CONF, "topic does not exist")                                       \
+    X(POSITION_LOST, CONF, "events were deleted before they were read")                  \
     X(REGISTRY_REFUSED, CONF, "schema registry refuses")                                 \
     X(STATE_EMPTY, CONF, "state folder empty, topic not")                                \
     X(STATE_AHEAD, CONF, "state folder ahead of the topic")                              \
