@@ -6,7 +6,9 @@
  * prints them all. The section [kafka] is free: its keys go untouched to librdkafka.
  * Secrets are only read from files (keys ending in `_file`). Relative paths
  * (RELAIS_CONF_PATH) are relative to the INI file's folder. Ownership: strings returned
- * belong to conf. Errors: CONF. Threads: read-only after load.
+ * belong to conf. Errors: CONF. Threads: read-only after load. A comment is a line of its
+ * own (# or ;); of an admitted key `key =` says the same as no such line; a key given
+ * twice is an error.
  */
 
 #include "core/buf.h"
