@@ -7,16 +7,26 @@
  * "Aliases", "Parsing Canonical Form", "Binary encoding".
  *
  * Layout of a type in a struct, in field order, with C's own alignment (generated headers
- * agree by _Static_assert): boolean bool · int int32_t · long int64_t · float float ·
- * double double bytes, string   struct relais_slice fixed(n)        unsigned char[n] enum
- * int32_t, the symbol's index record          the struct itself; a record that contains
- * itself: const struct NAME *, NULL never array           struct relais_array of items,
- * map struct relais_array of { struct relais_slice key; T value } [null, T]       slice
- * or pointer: ptr NULL is null; any other T: struct { bool set; T value; } other unions
- * struct relais_avro_union Bounds: schema text 1 MiB, depth 64 (schema), 10,000 named
- * types, 10,000 fields a record; data depth 64, arrays and maps bounded by the bytes that
- * remain (items of 0 bytes: 100,000). Ownership: a schema owns its descriptor and names;
- * decoded views borrow the bytes and the arena. Threads: a schema is read-only once made.
+ * agree by _Static_assert):
+ *   null            nothing
+ *   boolean         bool
+ *   int, long       int32_t, int64_t
+ *   float, double   float, double
+ *   bytes, string   struct relais_slice; where the schema has no null, ptr NULL is ""
+ *   fixed(n)        unsigned char[n]
+ *   enum            int32_t, the symbol's index
+ *   record          the struct itself (without a member of its own: one byte);
+ *                   named again inside its own definition: const struct NAME *
+ *   array           struct relais_array of items
+ *   map             struct relais_array of { struct relais_slice key; T value; }
+ *   [null, T]       T a slice or a pointer: ptr NULL is null;
+ *                   any other T: struct { bool set; T value; }
+ *   other unions    struct relais_avro_union
+ * Bounds: schema text 1 MiB, depth 64 (schema; of its JSON text too), 10,000 named types,
+ * 10,000 fields a record, 1 MiB a struct; data depth 64, arrays and maps bounded by the
+ * bytes that remain (items of 0 bytes: 100,000 in all).
+ * Ownership: a schema owns its descriptor and names; decoded views borrow the bytes and
+ * the arena. Threads: a schema is read-only once made.
  */
 
 #include "core/arena.h"
@@ -24,6 +34,10 @@
 
 #define RELAIS_AVRO_TEXT_MAX  (1u << 20)
 #define RELAIS_AVRO_DEPTH_MAX 64
+#define RELAIS_AVRO_NAMED_MAX 10000
+#define RELAIS_AVRO_FIELD_MAX 10000
+#define RELAIS_AVRO_SIZE_MAX  (1u << 20) /* of a type's struct */
+#define RELAIS_AVRO_EMPTY_MAX 100000     /* items of 0 bytes in one message */
 
 enum relais_avro_kind {
     RELAIS_AVRO_NULL,
@@ -94,9 +108,12 @@ struct relais_avro_type {
     enum relais_avro_logical logical;
     const char *name; /* full name of record, enum, fixed; else NULL */
     const char *doc;
+    const char *const *aliases; /* full names */
+    size_t alias_count;
+    const struct relais_value *source;   /* the definition as written */
     uint32_t size, align;                /* of its slot in a struct */
     uint32_t index;                      /* unique in its schema, from 0 */
-    const struct relais_avro_type *item; /* array, map */
+    const struct relais_avro_type *item; /* array, map; by_pointer: the record itself */
     uint32_t item_size;                  /* array, map: bytes from one item to the next */
     uint32_t item_offset;                /* map: of the value after its key */
     const struct relais_avro_type *const *branches; /* union */
@@ -109,8 +126,8 @@ struct relais_avro_type {
      * `set` */
     int32_t null_branch;
     uint32_t value_offset;
-    bool by_pointer;  /* record that contains itself, seen from inside */
-    bool named_again; /* (canonical form) */
+    bool by_pointer; /* record that contains itself, seen from inside */
+    bool protects;   /* a field in it carries relais:protect */
 };
 
 struct relais_avro;

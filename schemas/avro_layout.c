@@ -1,0 +1,123 @@
+/* Where each type's value lies in a C struct: the rules of schemas/avro.h. */
+#include "schemas/avro_plan.h"
+
+static uint32_t round_up(uint32_t n, uint32_t align)
+{
+    return (n + align - 1) & ~(align - 1);
+}
+
+#define SLOT(type, c_type)                                                               \
+    do {                                                                                 \
+        (type)->size = (uint32_t)sizeof(c_type);                                         \
+        (type)->align = (uint32_t) _Alignof(c_type);                                     \
+    } while (0)
+
+static bool lay_out_record(struct relais_avro_type *type,
+                           struct relais_avro_field *fields)
+{
+    uint32_t size = 0, align = 1;
+
+    for (uint32_t i = 0; i < type->count; i++) {
+        const struct relais_avro_type *part = fields[i].type;
+
+        size = round_up(size, part->align);
+        fields[i].offset = size;
+        size += part->size;
+        if (part->align > align)
+            align = part->align;
+        if (fields[i].protect || part->protects)
+            type->protects = true;
+        if (size > RELAIS_AVRO_SIZE_MAX)
+            return false;
+    }
+    type->size = size ? round_up(size, align) : 1;
+    type->align = align;
+    return true;
+}
+
+static void lay_out_map(struct relais_avro_type *type)
+{
+    uint32_t key = (uint32_t)sizeof(struct relais_slice);
+    uint32_t align = (uint32_t) _Alignof(struct relais_slice);
+
+    if (type->item->align > align)
+        align = type->item->align;
+    type->item_offset = round_up(key, type->item->align);
+    type->item_size = round_up(type->item_offset + type->item->size, align);
+}
+
+static void lay_out_union(struct relais_avro_type *type)
+{
+    const struct relais_avro_type *value;
+
+    for (uint32_t i = 0; i < type->count; i++)
+        type->protects = type->protects || type->branches[i]->protects;
+    if (type->null_branch < 0) {
+        SLOT(type, struct relais_avro_union);
+        return;
+    }
+    value = type->branches[1 - type->null_branch];
+    type->align = value->align;
+    if (value->kind == RELAIS_AVRO_BYTES || value->kind == RELAIS_AVRO_STRING ||
+        value->by_pointer) {
+        type->size = value->size;
+        return;
+    }
+    type->value_offset = round_up((uint32_t)sizeof(bool), value->align);
+    type->size = round_up(type->value_offset + value->size, value->align);
+}
+
+bool relais_avro_lay_out(struct relais_avro_type *type, struct relais_avro_field *fields)
+{
+    switch (type->kind) {
+    case RELAIS_AVRO_NULL:
+        type->size = 0;
+        type->align = 1;
+        break;
+    case RELAIS_AVRO_BOOLEAN:
+        SLOT(type, bool);
+        break;
+    case RELAIS_AVRO_INT:
+    case RELAIS_AVRO_ENUM:
+        SLOT(type, int32_t);
+        break;
+    case RELAIS_AVRO_LONG:
+        SLOT(type, int64_t);
+        break;
+    case RELAIS_AVRO_FLOAT:
+        SLOT(type, float);
+        break;
+    case RELAIS_AVRO_DOUBLE:
+        SLOT(type, double);
+        break;
+    case RELAIS_AVRO_BYTES:
+    case RELAIS_AVRO_STRING:
+        SLOT(type, struct relais_slice);
+        break;
+    case RELAIS_AVRO_FIXED:
+        type->size = type->count;
+        type->align = 1;
+        break;
+    case RELAIS_AVRO_ARRAY:
+        SLOT(type, struct relais_array);
+        type->item_size = type->item->size;
+        type->protects = type->item->protects;
+        break;
+    case RELAIS_AVRO_MAP:
+        SLOT(type, struct relais_array);
+        lay_out_map(type);
+        type->protects = type->item->protects;
+        break;
+    case RELAIS_AVRO_UNION:
+        lay_out_union(type);
+        break;
+    case RELAIS_AVRO_RECORD:
+        if (type->by_pointer) {
+            SLOT(type, const void *);
+            type->protects = true; /* not known before the record's end */
+            break;
+        }
+        return lay_out_record(type, fields);
+    }
+    return type->size <= RELAIS_AVRO_SIZE_MAX;
+}

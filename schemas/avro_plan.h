@@ -1,0 +1,120 @@
+#ifndef RELAIS_SCHEMAS_AVRO_PLAN_H
+#define RELAIS_SCHEMAS_AVRO_PLAN_H
+
+/* The inside of the Avro engine, for schemas/avro_*.c only: the schema object and its
+ * plan. A plan is a flat array of ops that encode and decode run in one loop, without
+ * looking at the type tree. Today writer and reader are one schema; a (writer, reader)
+ * pair will be another plan for the same loop.
+ *
+ * A program is the run of ops, ended by OP_END, that handles one struct: the root, the
+ * item of an array or map, a branch of a union, a record behind a pointer. Records inside
+ * a struct are laid flat into its program.
+ */
+
+#include "schemas/avro.h"
+
+enum relais_avro_opcode {
+    OP_END,
+    OP_BOOLEAN,
+    OP_INT,
+    OP_LONG,
+    OP_FLOAT,
+    OP_DOUBLE,
+    OP_BYTES,   /* b: rest */
+    OP_STRING,  /* b: rest */
+    OP_FIXED,   /* a: size */
+    OP_ENUM,    /* a: number of symbols */
+    OP_ARRAY,   /* a: program of an item, b: rest; maps too: the key is its first op */
+    OP_UNION,   /* a: index in unions */
+    OP_POINTER, /* a: program, b: rest */
+    OP_NULL_OR, /* a: ops of the value to skip, b: bytes of the slot */
+    OP_NULL_OR_BYTES,   /* b: rest */
+    OP_NULL_OR_STRING,  /* b: rest */
+    OP_NULL_OR_POINTER, /* a: program, b: rest */
+    OP_MARK,            /* a: index of the top-level field that ends here */
+};
+
+/* flag of OP_NULL_OR*: the branch that is null. rest: the most bytes that the fixed-size
+ * parts after this op can take up to the program's end. */
+struct relais_avro_op {
+    uint16_t code;
+    uint16_t flag;
+    uint32_t offset;
+    uint32_t a;
+    uint32_t b;
+};
+
+struct relais_avro_program {
+    const struct relais_avro_type *type;
+    uint32_t start;     /* its first op */
+    uint32_t item_size; /* bytes from one struct to the next; 0: nothing to store */
+    uint32_t room;      /* the most bytes that its fixed-size parts can take */
+    uint32_t least;     /* the fewest bytes it is encoded in */
+    bool map;
+};
+
+struct relais_avro_union_plan {
+    uint32_t first; /* index in branches */
+    uint32_t count;
+    uint32_t rest;
+};
+
+#define RELAIS_AVRO_NO_PROGRAM UINT32_MAX /* the branch null */
+
+struct relais_avro_plan {
+    struct relais_avro_op *ops;
+    const char **paths; /* of each op, from its program's struct: "origine.depot" */
+    uint32_t op_count, op_cap;
+    struct relais_avro_program *programs; /* 0: the root; 1: the root with marks */
+    uint32_t program_count, program_cap;
+    struct relais_avro_union_plan *unions;
+    uint32_t union_count, union_cap;
+    uint32_t *branches; /* programs */
+    uint32_t branch_count, branch_cap;
+    uint32_t room_max; /* greatest room of a program */
+};
+
+#define RELAIS_AVRO_ROOT   0
+#define RELAIS_AVRO_MARKED 1
+
+struct relais_avro {
+    struct relais_arena arena; /* descriptor, names, the schema as a value */
+    struct relais_slice text;
+    const struct relais_avro_type *root;
+    struct relais_avro_type **types; /* by index */
+    uint32_t type_count, type_cap;
+    struct relais_avro_plan plan;
+};
+
+/* Parses schema->text into root and types. SCHEMA_INVALID. */
+int relais_avro_parse(struct relais_avro *schema,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
+/* size, align, offsets, protects of a type whose parts are laid out; fields: a record's.
+ * false: over SIZE_MAX. */
+bool relais_avro_lay_out(struct relais_avro_type *type,
+                         struct relais_avro_field *fields) RELAIS_MUST_CHECK;
+/* SCHEMA_INVALID: the plan would be too large. */
+int relais_avro_compile(struct relais_avro *schema,
+                        struct relais_error *err) RELAIS_MUST_CHECK;
+void relais_avro_plan_release(struct relais_avro_plan *plan);
+
+/* Does a default, as written in a schema, fit its type? Unions: any branch (1.12).
+ * budget: steps left; a default of a record in itself can be told in few words and be
+ * without end. */
+#define RELAIS_AVRO_DEFAULT_STEPS 1000000u
+bool relais_avro_default_fits(const struct relais_avro_type *type,
+                              const struct relais_value *v, int depth, uint32_t *budget);
+
+/* One step on the way to where an encoder or decoder stands. index -1: no index. */
+struct relais_avro_step {
+    const char *path;
+    int64_t index;
+};
+/* relais_error_set whose where is built of steps. */
+int relais_avro_fail(struct relais_error *err, enum relais_code code,
+                     const struct relais_avro_step *steps, size_t step_count,
+                     const char *text);
+
+bool relais_avro_utf8(const char *ptr, size_t len);
+
+#endif
