@@ -124,7 +124,7 @@ int inflight_push(struct inflight *f, const struct inflight_message *message,
     char *at;
 
     if (need > f->byte_max / 2)
-        return relais_error_set(err, RELAIS_E_MESSAGE_SIZE, "[limits] inflight_bytes",
+        return relais_error_set(err, RELAIS_E_MESSAGE_SIZE, "[limits] inflight_kbytes",
                                 "%zu bytes, half of what may be in flight is %zu", need,
                                 f->byte_max / 2);
     if (f->byte_write + need > f->byte_max)

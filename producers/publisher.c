@@ -85,9 +85,9 @@ struct publisher *publisher_new(const struct relais_conf *conf, const char *sour
     p->source = source;
     p->reduced = profile && strcmp(profile, "reduced") == 0;
     p->stall_us = relais_conf_integer(conf, "limits", "stall_ms") * 1000;
-    p->ring =
-        inflight_new((size_t)relais_conf_integer(conf, "limits", "inflight_records"),
-                     (size_t)relais_conf_integer(conf, "limits", "inflight_bytes"));
+    p->ring = inflight_new(
+        (size_t)relais_conf_integer(conf, "limits", "inflight_records"),
+        (size_t)relais_conf_integer(conf, "limits", "inflight_kbytes") * 1024);
     return p;
 }
 

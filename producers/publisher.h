@@ -17,7 +17,7 @@
 
 struct publisher;
 
-/* [kafka], [headers] profile, [limits] inflight_records, inflight_bytes, stall_ms.
+/* [kafka], [headers] profile, [limits] inflight_records, inflight_kbytes, stall_ms.
  * source: ce_source; borrowed. The producer itself is made by the first poll. */
 struct publisher *publisher_new(const struct relais_conf *conf, const char *source,
                                 struct relais_error *err) RELAIS_MUST_CHECK;

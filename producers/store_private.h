@@ -1,0 +1,46 @@
+#ifndef RELAIS_PRODUCERS_STORE_PRIVATE_H
+#define RELAIS_PRODUCERS_STORE_PRIVATE_H
+
+/* Between store.c (environment, transactions, errors) and store_rows.c (what a row looks
+ * like). */
+
+#include "producers/store.h"
+
+#include <lmdb.h>
+
+enum store_table {
+    STORE_OBJECT,
+    STORE_ORDER,
+    STORE_CASE,
+    STORE_FACT,
+    STORE_FILE,
+    STORE_HEADER,
+    STORE_OFFSET,
+    STORE_META, /* last: store_clear keeps its owner */
+    STORE_TABLES,
+};
+
+struct store {
+    char *dir;
+    bool writer;
+    int lock;
+    MDB_env *env;
+    MDB_dbi table[STORE_TABLES];
+    MDB_txn *read;
+    bool stale; /* read was reset: renew before use */
+    MDB_txn *write;
+    bool failed; /* a commit failed: open anew */
+};
+
+int store_error(const struct store *s, int code, const char *what,
+                struct relais_error *err);
+/* The write transaction if one is open, else a fresh reader. */
+int store_txn(struct store *s, MDB_txn **txn_out,
+              struct relais_error *err) RELAIS_MUST_CHECK;
+int store_get(struct store *s, enum store_table table, struct relais_slice key,
+              struct relais_slice *value_out, bool *found_out,
+              struct relais_error *err) RELAIS_MUST_CHECK;
+int store_put(struct store *s, enum store_table table, struct relais_slice key,
+              struct relais_slice value, struct relais_error *err) RELAIS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,323 @@
+#include "producers/store.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define SOURCE "urn:relais:cnaf:cristal:dep93"
+#define DROIT  "0f0e0d0c-0b0a-8908-8706-050403020100"
+
+static char dir[] = "/tmp/relais-store-XXXXXX";
+
+static struct store *open_store(void)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store *s = store_open(dir, SOURCE, true, &err);
+
+    if (!s)
+        fail_msg("%s: %s", relais_error_name(err.code), err.text);
+    return s;
+}
+
+static void remove_files(void)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "verrou"};
+
+    for (size_t i = 0; i < 3; i++) {
+        char path[64];
+
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        unlink(path);
+    }
+}
+
+static int setup(void **state)
+{
+    remove_files();
+    *state = open_store();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    store_close(*state);
+    remove_files();
+    return 0;
+}
+
+static int put_value(struct store *s, const char *object, const char *value,
+                     struct relais_error *err)
+{
+    const struct store_object row = {RELAIS_SLICE("fr.relais.Essai"), 7, 3, 1000,
+                                     relais_slice_str(value)};
+
+    return store_put_object(s, relais_slice_str(object), &row, err);
+}
+
+static void must_put(struct store *s, const char *object, const char *value)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    assert_int_equal(store_begin(s, &err), 0);
+    assert_int_equal(put_value(s, object, value, &err), 0);
+    assert_int_equal(store_commit(s, &err), 0);
+}
+
+static void test_object_is_given_back_as_put(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_object row;
+    bool found;
+
+    assert_int_equal(store_object(*state, RELAIS_SLICE(DROIT), &row, &found, &err), 0);
+    assert_false(found);
+    must_put(*state, DROIT, "valeur");
+    assert_int_equal(store_object(*state, RELAIS_SLICE(DROIT), &row, &found, &err), 0);
+    assert_true(found);
+    assert_true(relais_slice_is(row.value, "valeur"));
+    assert_true(relais_slice_is(row.contract, "fr.relais.Essai"));
+    assert_int_equal(row.fingerprint, 7);
+    assert_int_equal(row.sequence, 3);
+    assert_int_equal(row.observed_us, 1000);
+}
+
+static void test_aborted_transaction_leaves_nothing(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_object row;
+    bool found;
+
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(put_value(*state, DROIT, "valeur", &err), 0);
+    store_abort(*state);
+    assert_int_equal(store_object(*state, RELAIS_SLICE(DROIT), &row, &found, &err), 0);
+    assert_false(found);
+}
+
+static void test_objects_are_walked_in_order_of_id(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_object row;
+    char after[37] = "";
+    bool found;
+
+    must_put(*state, "22222222-0b0a-8908-8706-050403020100", "b");
+    must_put(*state, "11111111-0b0a-8908-8706-050403020100", "a");
+    assert_int_equal(store_object_next(*state, after, &row, &found, &err), 0);
+    assert_true(found && relais_slice_is(row.value, "a"));
+    assert_int_equal(store_object_next(*state, after, &row, &found, &err), 0);
+    assert_true(found && relais_slice_is(row.value, "b"));
+    assert_int_equal(store_object_next(*state, after, &row, &found, &err), 0);
+    assert_false(found);
+}
+
+static void test_order_is_day_then_daily_before_monthly_then_name(void **state)
+{
+    struct store_order a, b;
+
+    store_order_make(&a, -5, true, RELAIS_SLICE("z"));
+    store_order_make(&b, 5, false, RELAIS_SLICE("a"));
+    assert_true(store_order_cmp(&a, &b) < 0);
+    store_order_make(&a, 5, false, RELAIS_SLICE("z"));
+    store_order_make(&b, 5, true, RELAIS_SLICE("a"));
+    assert_true(store_order_cmp(&a, &b) < 0);
+    store_order_make(&a, 5, true, RELAIS_SLICE("b"));
+    assert_true(store_order_cmp(&a, &b) > 0);
+}
+
+static void test_order_never_goes_back(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_order newer, older, got;
+
+    store_order_make(&newer, 20, true, RELAIS_SLICE("n"));
+    store_order_make(&older, 10, true, RELAIS_SLICE("o"));
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(store_put_order(*state, RELAIS_SLICE(DROIT), &newer, &err), 0);
+    assert_int_equal(store_put_order(*state, RELAIS_SLICE(DROIT), &older, &err), 0);
+    assert_int_equal(store_commit(*state, &err), 0);
+    assert_int_equal(store_order(*state, RELAIS_SLICE(DROIT), &got, &err), 0);
+    assert_int_equal(store_order_cmp(&got, &newer), 0);
+}
+
+static void test_floor_stands_for_a_missing_order(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_order got;
+    struct store_meta meta;
+
+    assert_int_equal(store_meta(*state, &meta, &err), 0);
+    assert_true(meta.last_monthly_us == INT64_MIN);
+    store_order_make(&meta.floor, 20, true, RELAIS_SLICE(""));
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(store_put_meta(*state, &meta, &err), 0);
+    assert_int_equal(store_commit(*state, &err), 0);
+    assert_int_equal(store_order(*state, RELAIS_SLICE(DROIT), &got, &err), 0);
+    assert_int_equal(store_order_cmp(&got, &meta.floor), 0);
+}
+
+static void test_second_writer_is_told_that_the_state_is_in_use(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    assert_null(store_open(dir, SOURCE, true, &err));
+    assert_int_equal(err.code, RELAIS_E_STATE_LOCKED);
+}
+
+static void test_reader_opens_beside_the_writer(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_object row;
+    struct store *reader;
+    bool found;
+
+    must_put(*state, DROIT, "valeur");
+    reader = store_open(dir, SOURCE, false, &err);
+    assert_non_null(reader);
+    assert_int_equal(store_object(reader, RELAIS_SLICE(DROIT), &row, &found, &err), 0);
+    assert_true(found);
+    store_close(reader);
+}
+
+static void test_state_of_another_source_is_refused(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    store_close(*state);
+    *state = NULL;
+    assert_null(store_open(dir, "urn:relais:cnaf:cristal:dep75c", true, &err));
+    assert_int_equal(err.code, RELAIS_E_CONF_VALUE);
+}
+
+static void test_folder_is_closed_to_others(void **state)
+{
+    struct stat st;
+
+    store_close(*state);
+    *state = NULL;
+    remove_files();
+    assert_int_equal(rmdir(dir), 0);
+    *state = open_store();
+    assert_int_equal(stat(dir, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+}
+
+static void test_full_disk_is_an_error_and_goes_on_after(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct rlimit old, small;
+    struct store_object row;
+    char *big = malloc(2000001);
+    bool found;
+
+    memset(big, 'x', 2000000);
+    big[2000000] = '\0';
+    must_put(*state, DROIT, "valeur");
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = old;
+    small.rlim_cur = 400000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(put_value(*state, DROIT, big, &err), 0);
+    assert_int_equal(store_commit(*state, &err), -1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(relais_error_class(err.code), RELAIS_RETRY);
+    relais_error_clear(&err);
+    assert_int_equal(store_object(*state, RELAIS_SLICE(DROIT), &row, &found, &err), 0);
+    assert_true(found && relais_slice_is(row.value, "valeur"));
+    must_put(*state, DROIT, big);
+    assert_int_equal(store_object(*state, RELAIS_SLICE(DROIT), &row, &found, &err), 0);
+    assert_int_equal(row.value.len, 2000000);
+    free(big);
+}
+
+static void test_clear_keeps_only_the_owner(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_object row;
+    bool found, empty;
+
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(put_value(*state, DROIT, "valeur", &err), 0);
+    assert_int_equal(store_put_offset(*state, "t", 3, 42, &err), 0);
+    assert_int_equal(store_commit(*state, &err), 0);
+    assert_int_equal(store_empty(*state, &empty, &err), 0);
+    assert_false(empty);
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(store_clear(*state, &err), 0);
+    assert_int_equal(store_commit(*state, &err), 0);
+    assert_int_equal(store_empty(*state, &empty, &err), 0);
+    assert_true(empty);
+    assert_int_equal(store_object(*state, RELAIS_SLICE(DROIT), &row, &found, &err), 0);
+    assert_false(found);
+    store_close(*state);
+    *state = open_store();
+}
+
+static void test_positions_cases_headers_and_facts_are_kept_apart(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    const struct store_case row = {.sequence = 9, .observed_us = 5, .position = "0/1"};
+    unsigned char digest[16] = {1}, got[16];
+    struct store_case back;
+    int64_t number;
+    bool found;
+
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(store_put_case(*state, "t", RELAIS_SLICE("d1"), &row, &err), 0);
+    assert_int_equal(store_put_header(*state, RELAIS_SLICE("M"), 77, 2, &err), 0);
+    assert_int_equal(store_put_offset(*state, "t", 1, 42, &err), 0);
+    assert_int_equal(store_put_fact(*state, DROIT, digest, &err), 0);
+    assert_int_equal(store_commit(*state, &err), 0);
+    assert_int_equal(store_case(*state, "t", RELAIS_SLICE("d1"), &back, &found, &err), 0);
+    assert_true(found && back.sequence == 9 && strcmp(back.position, "0/1") == 0);
+    assert_int_equal(store_case(*state, "t2", RELAIS_SLICE("d1"), &back, &found, &err),
+                     0);
+    assert_false(found);
+    assert_int_equal(store_header(*state, RELAIS_SLICE("M"), 77, &number, &err), 0);
+    assert_int_equal(number, 2);
+    assert_int_equal(store_header(*state, RELAIS_SLICE("I"), 77, &number, &err), 0);
+    assert_int_equal(number, 0);
+    assert_int_equal(store_offset(*state, "t", 1, &number, &found, &err), 0);
+    assert_true(found && number == 42);
+    assert_int_equal(store_offset(*state, "t", 2, &number, &found, &err), 0);
+    assert_false(found);
+    assert_int_equal(store_fact(*state, DROIT, got, &found, &err), 0);
+    assert_true(found);
+    assert_memory_equal(got, digest, 16);
+}
+
+int main(void)
+{
+#define STORE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        STORE(test_object_is_given_back_as_put),
+        STORE(test_aborted_transaction_leaves_nothing),
+        STORE(test_objects_are_walked_in_order_of_id),
+        STORE(test_order_is_day_then_daily_before_monthly_then_name),
+        STORE(test_order_never_goes_back),
+        STORE(test_floor_stands_for_a_missing_order),
+        STORE(test_second_writer_is_told_that_the_state_is_in_use),
+        STORE(test_reader_opens_beside_the_writer),
+        STORE(test_state_of_another_source_is_refused),
+        STORE(test_folder_is_closed_to_others),
+        STORE(test_full_disk_is_an_error_and_goes_on_after),
+        STORE(test_clear_keeps_only_the_owner),
+        STORE(test_positions_cases_headers_and_facts_are_kept_apart),
+    };
+    int rc;
+
+    if (!mkdtemp(dir))
+        return 1;
+    rc = cmocka_run_group_tests(tests, NULL, NULL);
+    remove_files();
+    rmdir(dir);
+    return rc;
+}
