@@ -4,8 +4,9 @@
 /* A ring: a file of mode 0600 with lines `id usage state created base64(32 bytes)`
  * (contract A11). id: 4 hex; usages pseudonyme nonce nir identite banque parcage; state
  * actif | ancien (still opens, no longer seals); created YYYY-MM-DD; `#` begins a
- * comment. One actif a usage. A reader's ring has neither pseudonyme nor nonce. Memory is
- * cleansed at free. Errors: KEYRING naming file and line, never a key.
+ * comment. One actif a usage, ids unique in the ring. A reader's ring has neither
+ * pseudonyme nor nonce. Memory is cleansed at free. Errors: KEYRING naming file and line,
+ * never a key.
  */
 
 #include "core/arena.h"
@@ -27,6 +28,7 @@ struct relais_keyring;
 struct relais_keyring *relais_keyring_open(const char *path,
                                            struct relais_error *err) RELAIS_MUST_CHECK;
 void relais_keyring_free(struct relais_keyring *ring);
+/* Is there an actif key of that usage? */
 bool relais_keyring_has(const struct relais_keyring *ring, enum relais_usage usage);
 /* A new ring of all usages at path (0600, must not exist). today: for `created`. */
 int relais_keyring_init(const char *path, int32_t today,
