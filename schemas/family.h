@@ -27,16 +27,16 @@ struct relais_step {
 
 struct relais_family {
     const char *contract; /* full name */
-    /* The rule of the case's number, by name ("numdemrsa"). */
+    /* The rule of the case's number, by name ("numdemrsa"); NULL: any short code. */
     const char *case_rule;
     /* Clear value tree -> completed in place, before bind. May be NULL. */
     int (*complete)(const struct relais_checker *checker, const struct relais_case *cas,
                     struct relais_arena *arena, struct relais_value *value,
                     struct relais_error *err);
-    /* Bound struct: arrays into A7's order, family rules. Arrays may be rewritten in the
-     * arena. */
-    int (*settle)(const struct relais_checker *checker, void *data,
-                  struct relais_arena *arena, struct relais_error *err);
+    /* Bound struct: arrays into A7's order (rewritten in the arena), the family's rules.
+     * day: on which codes must be valid. */
+    int (*settle)(const struct relais_checker *checker, struct relais_checked *checked,
+                  int32_t day, struct relais_arena *arena, struct relais_error *err);
     /* Is this top-level field compared between snapshots? */
     bool (*compared)(const char *field);
     /* Snapshots: sets fait, etat_precedent, entete.survenu_le, entete.nature and
@@ -48,6 +48,15 @@ struct relais_family {
     /* Amount for control sums, centimes; 0 where there is none. */
     int64_t (*amount)(const void *data);
 };
+
+/* For settle(): a warning; a code of a list, parked or warned of where it is not valid.
+ */
+void relais_check_warn(struct relais_checked *checked, enum relais_code code,
+                       const char *where, const char *text);
+int relais_check_code(const struct relais_checker *checker,
+                      struct relais_checked *checked, const char *variable, bool park,
+                      const char *where, struct relais_slice code, int32_t day,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
 
 /* NULL: none (Parcage, EvenementControle). */
 const struct relais_family *relais_family_find(const struct relais_contract *contract);

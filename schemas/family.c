@@ -1,0 +1,35 @@
+#include "schemas/family.h"
+
+#include "schemas/family_droit.h"
+#include "schemas/family_mesure.h"
+#include "schemas/family_paiement.h"
+
+static const struct relais_family *const families[] = {
+    &relais_family_droit,
+    &relais_family_mesure,
+    &relais_family_paiement,
+    &relais_family_indu,
+};
+
+const struct relais_family *relais_family_find(const struct relais_contract *contract)
+{
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+        if (!strcmp(families[i]->contract, contract->name))
+            return families[i];
+    return NULL;
+}
+
+const char *relais_family_fait(const struct relais_contract *contract, const void *data)
+{
+    const struct relais_avro_type *root = relais_avro_root(contract->schema);
+    const char *name = strcmp(contract->family, "control") ? "fait" : "issue";
+
+    for (uint32_t i = 0; i < root->count; i++) {
+        const struct relais_avro_field *field = &root->fields[i];
+
+        if (!strcmp(field->name, name) && field->type->kind == RELAIS_AVRO_ENUM)
+            return field->type
+                ->symbols[*(const int32_t *)((const char *)data + field->offset)];
+    }
+    return "";
+}
