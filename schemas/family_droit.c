@@ -85,6 +85,14 @@ static int by_person(const void *a, const void *b)
     return relais_slice_cmp(x->personne, y->personne);
 }
 
+static int by_role(const void *a, const void *b)
+{
+    const struct role_droit *x = a, *y = b;
+    int c = relais_slice_cmp(x->prestation, y->prestation);
+
+    return c ? c : relais_slice_cmp(x->role, y->role);
+}
+
 static int by_suspension(const void *a, const void *b)
 {
     const struct suspension *x = a, *y = b;
@@ -189,6 +197,24 @@ static int check_suspensions(const struct relais_checker *checker,
     return 0;
 }
 
+static int sort_roles(struct evenement_droit *d, struct relais_arena *arena,
+                      struct relais_error *err)
+{
+    size_t size = d->personnes.count * sizeof(struct personne_droit);
+    struct personne_droit *p = relais_arena_alloc(arena, size);
+
+    if (!p)
+        return relais_error_set(err, RELAIS_E_LIMIT, NULL,
+                                "record larger than its arena");
+    if (size)
+        memcpy(p, d->personnes.items, size);
+    for (size_t i = 0; i < d->personnes.count; i++)
+        if (sort(&p[i].roles, sizeof(struct role_droit), arena, by_role, err))
+            return -1;
+    d->personnes.items = p;
+    return 0;
+}
+
 static int settle(const struct relais_checker *checker, struct relais_checked *checked,
                   int32_t day, struct relais_arena *arena, struct relais_error *err)
 {
@@ -197,6 +223,7 @@ static int settle(const struct relais_checker *checker, struct relais_checked *c
     if (check_amounts(d, err) || check_suspensions(checker, checked, day, err))
         return -1;
     if (sort(&d->personnes, sizeof(struct personne_droit), arena, by_person, err) ||
+        sort_roles(d, arena, err) ||
         sort(&d->suspensions, sizeof(struct suspension), arena, by_suspension, err) ||
         sort(&d->composantes, sizeof(struct composante), arena, by_composante, err) ||
         sort(&d->reductions, sizeof(struct reduction), arena, by_reduction, err))
