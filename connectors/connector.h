@@ -17,7 +17,8 @@ struct relais_source_ops {
     int (*open)(void **state, const struct relais_conf *conf, struct relais_error *err);
     /* Appends records to out (reset by the caller). timeout_ms: longest wait, 0: do not
      * wait. 0 records: nothing now. A DEPOT record ends its batch; the next poll follows
-     * the verdict. */
+     * the verdict. -1 with FILE_CHANGED: the file under way is not what was checked; the
+     * runner answers verdict(REFUSE) for it. The records appended before are good. */
     int (*poll)(void *state, struct relais_batch *out, int timeout_ms,
                 struct relais_error *err);
     /* Only for sources that yield DEPOT. motif: French, no personal value, goes beside
@@ -32,7 +33,7 @@ struct relais_source_ops {
     /* Gives the current file's records again from its first (after the producer was made
      * anew is not needed: the runner keeps what is in flight; this serves a state that
      * could not be written). */
-    int (*rewind)(void *state, struct relais_error *err);
+    int (*rewind)(void *state, struct relais_error *err); /* NULL: cannot */
     /* Nothing waits and nothing is under way: --once may end. */
     bool (*idle)(void *state);
     void (*close)(void *state);
@@ -54,11 +55,17 @@ struct relais_connector {
     const char *name;
     const char *summary;                /* French */
     const struct relais_conf_key *keys; /* section [connector] */
-    const char *const *schemas; /* full names of the records a source yields, NULL-ended:
-                                   their topics must exist */
+    /* Full names of the records a source yields, NULL-ended: their topics must exist.
+     * NULL: the one named by the key `schema`. */
+    const char *const *schemas;
     const struct relais_source_ops *source;
     const struct relais_sink_ops *sink;
 };
+
+extern const struct relais_connector relais_source_cnaf_beneficiaire;
+extern const struct relais_connector relais_source_json;
+extern const struct relais_connector relais_sink_file;
+extern const struct relais_connector relais_template;
 
 /* Those built in, NULL-ended. */
 extern const struct relais_connector *const relais_connectors[];

@@ -81,7 +81,9 @@ struct relais_record {
     int64_t offset;
     int64_t timestamp_ms;
     struct relais_slice key;
-    struct relais_record *next; /* in its batch */
+    struct relais_value *headers; /* RECORD of STRINGs, in their order; NULL: none */
+    int32_t schema_id;            /* of the registry; 0: none */
+    struct relais_record *next;   /* in its batch */
 };
 
 struct relais_batch {
@@ -90,6 +92,12 @@ struct relais_batch {
     struct relais_record *last;
     size_t count;
 };
+
+/* An EVENT as one line of JSON, without its end: {"topic","partition","offset",
+ * "timestamp","key","headers":{},"subject","schema_id","value":{}}. What `relais
+ * subscribe` prints and sink_file writes. -1: larger than out's ceiling. */
+int relais_record_print(const struct relais_record *rec,
+                        struct relais_buf *out) RELAIS_MUST_CHECK;
 
 void relais_batch_init(struct relais_batch *batch, size_t arena_max);
 /* A zeroed record at the batch's end; NULL: the arena is full (give back what is there,

@@ -1,0 +1,17 @@
+/* The connectors built in: a new one is a file and a row here. */
+#include "connectors/connector.h"
+
+const struct relais_connector *const relais_connectors[] = {
+    &relais_source_json,
+    &relais_sink_file,
+    &relais_template,
+    NULL,
+};
+
+const struct relais_connector *relais_connector_find(const char *name)
+{
+    for (size_t i = 0; name && relais_connectors[i]; i++)
+        if (!strcmp(relais_connectors[i]->name, name))
+            return relais_connectors[i];
+    return NULL;
+}
