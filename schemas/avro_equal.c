@@ -33,6 +33,7 @@ static bool equal_fields(const struct relais_avro_type *type, const void *a,
         b = *(const void *const *)b;
         if (!a || !b)
             return a == b;
+        type = type->item;
     }
     for (uint32_t i = 0; i < type->count; i++) {
         const struct relais_avro_field *field = &type->fields[i];
