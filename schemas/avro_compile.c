@@ -9,6 +9,7 @@ struct compiler {
     struct relais_avro *schema;
     struct relais_avro_plan *plan;
     uint32_t *program_of; /* by type index: its program as an item + 1, 0 none yet */
+    uint32_t *entry_of;   /* by a map's index: the program of its entries + 1 */
     uint32_t *least_of;   /* by type index: fewest bytes + 1, 0 not known yet */
     uint32_t steps;       /* fields written */
     bool marks;           /* the program being written is the root with marks */
@@ -211,9 +212,9 @@ static void emit_type(struct compiler *c, const struct relais_avro_type *type,
                                     : program_of(c, type->item));
         break;
     case RELAIS_AVRO_MAP:
-        if (!c->program_of[type->index])
-            c->program_of[type->index] = add_program(c, type, type->item_size, true) + 1;
-        emit(c, OP_ARRAY, at, c->program_of[type->index] - 1);
+        if (!c->entry_of[type->index])
+            c->entry_of[type->index] = add_program(c, type, type->item_size, true) + 1;
+        emit(c, OP_ARRAY, at, c->entry_of[type->index] - 1);
         break;
     case RELAIS_AVRO_UNION:
         emit_union(c, type, at);
@@ -225,7 +226,8 @@ static void emit_type(struct compiler *c, const struct relais_avro_type *type,
             emit_record(c, type, at);
         break;
     default:
-        emit(c, simple[type->kind], at, type->count);
+        if (type->kind != RELAIS_AVRO_FIXED || type->count)
+            emit(c, simple[type->kind], at, type->count);
     }
 }
 
@@ -312,12 +314,14 @@ int relais_avro_compile(struct relais_avro *schema, struct relais_error *err)
     struct relais_avro_plan *plan = &schema->plan;
 
     c.program_of = relais_zalloc(schema->type_count * sizeof(*c.program_of));
+    c.entry_of = relais_zalloc(schema->type_count * sizeof(*c.entry_of));
     c.least_of = relais_zalloc(schema->type_count * sizeof(*c.least_of));
     add_program(&c, schema->root, schema->root->size, false);
     add_program(&c, schema->root, schema->root->size, false);
     for (uint32_t i = 0; i < plan->program_count && c.steps < STEPS_MAX; i++)
         write_program(&c, i);
     free(c.program_of);
+    free(c.entry_of);
     free(c.least_of);
     if (c.steps >= STEPS_MAX)
         return relais_error_set(err, RELAIS_E_SCHEMA_INVALID, NULL,

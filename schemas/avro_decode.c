@@ -1,0 +1,484 @@
+/* Bytes -> struct of views: one loop over a plan's ops. Every length is compared with
+ * what remains before it is used. */
+#include "schemas/avro_plan.h"
+
+#include <endian.h>
+
+struct frame {
+    const struct relais_avro_op *op; /* that opened it */
+    char *base;                      /* of the struct that op is in */
+    const struct relais_avro_program *program;
+    char *items;  /* array: all of them */
+    char *item;   /* the present one */
+    size_t left;  /* array: items to come in this block, the present one counted */
+    size_t count; /* array: items of all blocks so far */
+    size_t cap;
+    const unsigned char *block_end; /* NULL: the block did not tell */
+};
+
+struct decoder {
+    const struct relais_avro_plan *plan;
+    const unsigned char *begin;
+    const unsigned char *end;
+    struct relais_arena *arena;
+    uint32_t *field_ends;
+    size_t empty_left;
+    enum relais_code code;
+    const char *problem;
+    struct frame *top;
+    struct frame frames[RELAIS_AVRO_DEPTH_MAX];
+};
+
+static const unsigned char *refuse(struct decoder *d, enum relais_code code,
+                                   const char *problem)
+{
+    d->code = code;
+    d->problem = problem;
+    return NULL;
+}
+
+static const unsigned char *truncated(struct decoder *d)
+{
+    return refuse(d, RELAIS_E_AVRO_TRUNCATED, "data ends here");
+}
+
+static __attribute__((noinline)) const unsigned char *
+get_varint_slow(struct decoder *d, const unsigned char *p, uint64_t *out)
+{
+    uint64_t n = 0;
+
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        unsigned char c;
+
+        if (p == d->end)
+            return truncated(d);
+        c = *p++;
+        if (shift == 63 && c > 1)
+            break;
+        n |= (uint64_t)(c & 127) << shift;
+        if (c < 128) {
+            *out = n;
+            return p;
+        }
+    }
+    return refuse(d, RELAIS_E_AVRO_INVALID, "varint longer than 10 bytes");
+}
+
+static inline const unsigned char *get_varint(struct decoder *d, const unsigned char *p,
+                                              uint64_t *out)
+{
+    if (p < d->end && *p < 128) {
+        *out = *p;
+        return p + 1;
+    }
+    return get_varint_slow(d, p, out);
+}
+
+static inline const unsigned char *get_long(struct decoder *d, const unsigned char *p,
+                                            int64_t *out)
+{
+    uint64_t n;
+
+    p = get_varint(d, p, &n);
+    if (p)
+        *out = (int64_t)(n >> 1) ^ -(int64_t)(n & 1);
+    return p;
+}
+
+static inline const unsigned char *get_int(struct decoder *d, const unsigned char *p,
+                                           int32_t *out)
+{
+    const unsigned char *start = p;
+    uint64_t n;
+
+    p = get_varint(d, p, &n);
+    if (!p)
+        return NULL;
+    if (n > UINT32_MAX || p - start > 5)
+        return refuse(d, RELAIS_E_AVRO_INVALID, "int out of range");
+    *out = (int32_t)((uint32_t)n >> 1) ^ -(int32_t)(n & 1);
+    return p;
+}
+
+static inline bool is_ascii(const unsigned char *p, size_t len)
+{
+    uint64_t all = 0, word;
+
+    if (len < 8) {
+        for (size_t i = 0; i < len; i++)
+            all |= p[i];
+        return all < 128;
+    }
+    for (size_t i = 0; i + 8 <= len; i += 8) {
+        memcpy(&word, p + i, 8);
+        all |= word;
+    }
+    memcpy(&word, p + len - 8, 8);
+    return ((all | word) & 0x8080808080808080u) == 0;
+}
+
+static inline const unsigned char *get_slice(struct decoder *d, const unsigned char *p,
+                                             bool text, struct relais_slice *out)
+{
+    uint64_t n;
+    size_t len;
+
+    p = get_varint(d, p, &n);
+    if (!p)
+        return NULL;
+    if (n & 1)
+        return refuse(d, RELAIS_E_AVRO_INVALID, "negative length");
+    len = (size_t)(n >> 1);
+    if (n >> 1 > (uint64_t)(d->end - p))
+        return truncated(d);
+    if (text && !is_ascii(p, len) && !relais_avro_utf8((const char *)p, len))
+        return refuse(d, RELAIS_E_AVRO_INVALID, "not UTF-8");
+    *out = (struct relais_slice){(const char *)p, len};
+    return p + len;
+}
+
+/* The branch of [null, T]: *null_out. */
+static inline const unsigned char *get_null(struct decoder *d, const unsigned char *p,
+                                            uint16_t null_branch, bool *null_out)
+{
+    if (p < d->end && *p <= 2 && !(*p & 1)) {
+        *null_out = *p >> 1 == null_branch;
+        return p + 1;
+    } else {
+        int64_t branch;
+
+        p = get_long(d, p, &branch);
+        if (p && (branch < 0 || branch > 1))
+            return refuse(d, RELAIS_E_AVRO_INVALID, "branch that the union lacks");
+        if (p)
+            *null_out = branch == null_branch;
+        return p;
+    }
+}
+
+static const unsigned char *get_fixed(struct decoder *d, const unsigned char *p,
+                                      void *slot, size_t size)
+{
+    if ((size_t)(d->end - p) < size)
+        return truncated(d);
+    memcpy(slot, p, size);
+    return p + size;
+}
+
+static const unsigned char *get_float(struct decoder *d, const unsigned char *p,
+                                      void *slot)
+{
+    uint32_t bits;
+
+    p = get_fixed(d, p, &bits, sizeof(bits));
+    if (p) {
+        bits = le32toh(bits);
+        memcpy(slot, &bits, sizeof(bits));
+    }
+    return p;
+}
+
+static const unsigned char *get_double(struct decoder *d, const unsigned char *p,
+                                       void *slot)
+{
+    uint64_t bits;
+
+    p = get_fixed(d, p, &bits, sizeof(bits));
+    if (p) {
+        bits = le64toh(bits);
+        memcpy(slot, &bits, sizeof(bits));
+    }
+    return p;
+}
+
+static struct frame *push(struct decoder *d, const struct relais_avro_op *op, char *base,
+                          uint32_t program)
+{
+    struct frame *f = d->top;
+
+    if (f == d->frames + RELAIS_AVRO_DEPTH_MAX) {
+        refuse(d, RELAIS_E_AVRO_LIMIT, "data deeper than 64");
+        return NULL;
+    }
+    d->top++;
+    f->op = op;
+    f->base = base;
+    f->program = &d->plan->programs[program];
+    f->items = NULL;
+    f->left = f->count = f->cap = 0;
+    return f;
+}
+
+/* A struct of its own for a branch or a pointed record. */
+static const unsigned char *enter(struct decoder *d, const unsigned char *p,
+                                  const struct relais_avro_op *op, char *base,
+                                  uint32_t program, const void **slot)
+{
+    struct frame *f = push(d, op, base, program);
+
+    if (!f)
+        return NULL;
+    f->item = relais_arena_alloc(d->arena, f->program->item_size);
+    if (!f->item)
+        return refuse(d, RELAIS_E_AVRO_LIMIT, "more memory than allowed");
+    *slot = f->item;
+    return p;
+}
+
+static const unsigned char *enter_union(struct decoder *d, const unsigned char *p,
+                                        const struct relais_avro_op *op, char *base)
+{
+    struct relais_avro_union *slot = (void *)(base + op->offset);
+    const struct relais_avro_union_plan *branches = &d->plan->unions[op->a];
+    uint32_t program;
+    int64_t branch;
+
+    p = get_long(d, p, &branch);
+    if (!p)
+        return NULL;
+    if (branch < 0 || branch >= branches->count)
+        return refuse(d, RELAIS_E_AVRO_INVALID, "branch that the union lacks");
+    slot->branch = (int32_t)branch;
+    slot->value = NULL;
+    program = d->plan->branches[branches->first + (uint32_t)branch];
+    if (program == RELAIS_AVRO_NO_PROGRAM)
+        return p;
+    return enter(d, p, op, base, program, &slot->value);
+}
+
+/* Place for n more items. */
+static bool more_items(struct decoder *d, struct frame *f, size_t n)
+{
+    size_t size = f->program->item_size, total = f->count + n, bytes;
+    size_t cap = f->cap && total < f->cap * 2 ? f->cap * 2 : total;
+    char *items;
+
+    if (size == 0 || total <= f->cap)
+        return true;
+    if (__builtin_mul_overflow(cap, size, &bytes) || bytes > SIZE_MAX / 2 ||
+        !(items = relais_arena_alloc(d->arena, bytes)))
+        return false;
+    if (f->count)
+        memcpy(items, f->items, f->count * size);
+    f->items = items;
+    f->cap = cap;
+    return true;
+}
+
+/* Reads a block's head. At the last block the slot is written and the frame left. */
+static const unsigned char *next_block(struct decoder *d, const unsigned char *p,
+                                       struct frame *f)
+{
+    uint32_t least = f->program->least;
+    int64_t n, size = -1;
+
+    p = get_long(d, p, &n);
+    if (p && n < 0) {
+        if (n == INT64_MIN)
+            return refuse(d, RELAIS_E_AVRO_INVALID, "impossible number of items");
+        n = -n;
+        p = get_long(d, p, &size);
+        if (p && size < 0)
+            return refuse(d, RELAIS_E_AVRO_INVALID, "negative size of a block");
+    }
+    if (!p)
+        return NULL;
+    if (n == 0) {
+        struct relais_array *slot = (void *)(f->base + f->op->offset);
+
+        slot->items = f->items;
+        slot->count = f->count;
+        d->top--;
+        return p;
+    }
+    if (size > d->end - p || (least && (uint64_t)n > (size_t)(d->end - p) / least))
+        return truncated(d);
+    if (!least && (uint64_t)n > d->empty_left)
+        return refuse(d, RELAIS_E_AVRO_LIMIT, "more than 100,000 items of no bytes");
+    d->empty_left -= least ? 0 : (size_t)n;
+    if (!more_items(d, f, (size_t)n))
+        return refuse(d, RELAIS_E_AVRO_LIMIT, "more memory than allowed");
+    f->block_end = size < 0 ? NULL : p + size;
+    f->item = f->items ? f->items + f->count * f->program->item_size : NULL;
+    f->left = (size_t)n;
+    f->count += (size_t)n;
+    return p;
+}
+
+/* After an item: the next, the next block, or out. Also after a branch or a pointer. */
+static const unsigned char *leave(struct decoder *d, const unsigned char *p,
+                                  struct frame *f)
+{
+    if (f->left == 0) {
+        d->top--;
+        return p;
+    }
+    if (--f->left) {
+        f->item += f->program->item_size;
+        return p;
+    }
+    if (f->block_end && f->block_end != p)
+        return refuse(d, RELAIS_E_AVRO_INVALID, "size of a block is wrong");
+    return next_block(d, p, f);
+}
+
+static const unsigned char *enter_array(struct decoder *d, const unsigned char *p,
+                                        const struct relais_avro_op *op, char *base)
+{
+    struct frame *f = push(d, op, base, op->a);
+
+    return f ? next_block(d, p, f) : NULL;
+}
+
+static inline const unsigned char *get_value(struct decoder *d, const unsigned char *p,
+                                             const struct relais_avro_op *op, void *slot)
+{
+    int32_t symbol;
+
+    switch (op->code) {
+    case OP_BOOLEAN:
+        if (p == d->end)
+            return truncated(d);
+        if (*p > 1)
+            return refuse(d, RELAIS_E_AVRO_INVALID, "boolean neither 0 nor 1");
+        *(bool *)slot = *p;
+        return p + 1;
+    case OP_INT:
+        return get_int(d, p, slot);
+    case OP_LONG:
+        return get_long(d, p, slot);
+    case OP_FLOAT:
+        return get_float(d, p, slot);
+    case OP_DOUBLE:
+        return get_double(d, p, slot);
+    case OP_FIXED:
+        return get_fixed(d, p, slot, op->a);
+    case OP_ENUM:
+        p = get_int(d, p, &symbol);
+        if (p && (uint32_t)symbol >= op->a)
+            return refuse(d, RELAIS_E_AVRO_INVALID, "symbol that the enum lacks");
+        if (p)
+            *(int32_t *)slot = symbol;
+        return p;
+    case OP_MARK:
+        d->field_ends[op->a] = (uint32_t)(p - d->begin);
+        return p;
+    case OP_BYTES:
+    case OP_NULL_OR_BYTES:
+        return get_slice(d, p, false, slot);
+    default:
+        return get_slice(d, p, true, slot);
+    }
+}
+
+/* Runs until the root's end. NULL: refused; *op_out: where. */
+static const unsigned char *run(struct decoder *d, const unsigned char *p,
+                                const struct relais_avro_op *op, char *base,
+                                const struct relais_avro_op **op_out)
+{
+    struct frame *before;
+    bool null = false;
+
+    for (;; op++) {
+        switch (op->code) {
+        case OP_NULL_OR:
+            p = get_null(d, p, op->flag, &null);
+            *(bool *)(base + op->offset) = !null;
+            if (null) {
+                memset(base + op->offset, 0, op->b);
+                op += op->a;
+            }
+            break;
+        case OP_NULL_OR_BYTES:
+        case OP_NULL_OR_STRING:
+        case OP_NULL_OR_POINTER:
+            p = get_null(d, p, op->flag, &null);
+            if (p && null) {
+                memset(base + op->offset, 0,
+                       op->code == OP_NULL_OR_POINTER ? sizeof(void *)
+                                                      : sizeof(struct relais_slice));
+                continue;
+            }
+            if (p && op->code != OP_NULL_OR_POINTER)
+                p = get_value(d, p, op, base + op->offset);
+            if (op->code != OP_NULL_OR_POINTER || !p)
+                break;
+            /* fall through */
+        case OP_POINTER:
+        case OP_UNION:
+        case OP_ARRAY:
+            before = d->top;
+            p = op->code == OP_UNION ? enter_union(d, p, op, base)
+                : op->code == OP_ARRAY
+                    ? enter_array(d, p, op, base)
+                    : enter(d, p, op, base, op->a, (const void **)(base + op->offset));
+            if (p && d->top != before) {
+                base = before->item;
+                op = d->plan->ops + before->program->start - 1;
+            }
+            break;
+        case OP_END:
+            if (d->top == d->frames)
+                return p;
+            before = d->top - 1;
+            p = leave(d, p, before);
+            if (p && d->top > before) {
+                base = before->item;
+                op = d->plan->ops + before->program->start - 1;
+            } else if (p) {
+                base = before->base;
+                op = before->op;
+            }
+            break;
+        default:
+            p = get_value(d, p, op, base + op->offset);
+        }
+        if (!p) {
+            *op_out = op;
+            return NULL;
+        }
+    }
+}
+
+static int fail(const struct decoder *d, const struct relais_avro_op *op,
+                struct relais_error *err)
+{
+    struct relais_avro_step steps[RELAIS_AVRO_DEPTH_MAX + 1];
+    size_t n = 0;
+
+    for (const struct frame *f = d->frames; f < d->top; f++)
+        steps[n++] = (struct relais_avro_step){
+            d->plan->paths[f->op - d->plan->ops],
+            f->left ? (int64_t)(f->count - f->left) : -1,
+        };
+    if (n == 0 || d->top[-1].op != op)
+        steps[n++] = (struct relais_avro_step){d->plan->paths[op - d->plan->ops], -1};
+    return relais_avro_fail(err, d->code, steps, n, d->problem);
+}
+
+int relais_avro_decode(const struct relais_avro *schema, struct relais_slice bytes,
+                       void *out, struct relais_arena *arena, uint32_t *field_ends,
+                       struct relais_error *err)
+{
+    static const unsigned char none[1];
+    struct decoder d;
+    const struct relais_avro_program *root;
+    const struct relais_avro_op *op = NULL;
+    const unsigned char *p;
+
+    d.plan = &schema->plan;
+    d.begin = bytes.ptr ? (const unsigned char *)bytes.ptr : none;
+    d.end = d.begin + bytes.len;
+    d.arena = arena;
+    d.field_ends = field_ends;
+    d.empty_left = RELAIS_AVRO_EMPTY_MAX;
+    d.top = d.frames;
+    root = &d.plan->programs[field_ends ? RELAIS_AVRO_MARKED : RELAIS_AVRO_ROOT];
+    p = run(&d, d.begin, d.plan->ops + root->start, out, &op);
+    if (!p)
+        return fail(&d, op, err);
+    if (p != d.end)
+        return relais_error_set(err, RELAIS_E_AVRO_INVALID, NULL,
+                                "bytes left over after the end");
+    return 0;
+}
