@@ -1,6 +1,7 @@
 #include "producers/publisher.h"
 #include "core/crypto.h"
 #include "core/day.h"
+#include "core/loop.h"
 #include "core/metrics.h"
 
 #include <stdio.h>
@@ -365,8 +366,11 @@ int publisher_poll(struct publisher *p, int timeout_ms, struct relais_error *err
     rd_kafka_resp_err_t code;
 
     if (!p->rk || !p->checked) {
-        if (relais_monotonic_us() < p->retry_us) {
-            relais_metric_set(oldest_unacknowledged_since, inflight_oldest_us(p->ring));
+        int64_t wait_ms = (p->retry_us - relais_monotonic_us() + 999) / 1000;
+
+        relais_metric_set(oldest_unacknowledged_since, inflight_oldest_us(p->ring));
+        if (wait_ms > 0) {
+            relais_loop_sleep_ms(wait_ms < timeout_ms ? (int)wait_ms : timeout_ms);
             return 0;
         }
         if (look_again(p, err)) {
