@@ -1,0 +1,1 @@
+0001 nir actif eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=

@@ -1,0 +1,1 @@
+001 nir actif 2026-01-01 eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=

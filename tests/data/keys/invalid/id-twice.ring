@@ -1,0 +1,2 @@
+0001 nir actif 2026-01-01 eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=
+0001 identite actif 2026-01-01 eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=

@@ -1,0 +1,1 @@
+0001 nir actif 2026-01-01 AAAAeHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=

@@ -1,0 +1,1 @@
+0001 nir active 2026-01-01 eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=
