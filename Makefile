@@ -152,9 +152,10 @@ install: all
 	install -m 644 $(BUILD)/librelais.so.1 $(BUILD)/librelais.a $(DESTDIR)$(PREFIX)/lib
 	ln -sf librelais.so.1 $(DESTDIR)$(PREFIX)/lib/librelais.so
 	install -m 644 consumers/relais.h $(DESTDIR)$(PREFIX)/include/relais.h
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/relais/README.md
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' docker/relais.pc.in \
 	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/relais.pc
-	sed 's|@PREFIX@|$(PREFIX)|' docker/relais@.service \
+	sed 's|@PREFIX@|$(PREFIX)|g' docker/relais@.service \
 	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/relais@.service
 
 clean:

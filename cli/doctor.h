@@ -1,0 +1,27 @@
+#ifndef RELAIS_CLI_DOCTOR_H
+#define RELAIS_CLI_DOCTOR_H
+
+/* What the checks of `relais doctor` share: one line a finding, `ok`, `?` where nobody
+ * can tell, `!!` with what to do.
+ */
+
+#include "connectors/connector.h"
+#include "core/kafka.h"
+
+struct doctor {
+    const struct relais_conf *conf;
+    const struct relais_connector *connector;
+    int wrong;
+};
+
+void doctor_ok(const char *what, const char *fmt, ...) RELAIS_PRINTF(2, 3);
+void doctor_unknown(const char *what, const char *fmt, ...) RELAIS_PRINTF(2, 3);
+void doctor_wrong(struct doctor *d, const char *what, const char *todo, const char *fmt,
+                  ...) RELAIS_PRINTF(4, 5);
+/* The error, with what its code usually asks for. */
+void doctor_error(struct doctor *d, const char *what, const struct relais_error *err);
+
+/* Broker, topics, rights (doctor_kafka.c). */
+void doctor_kafka(struct doctor *d);
+
+#endif

@@ -1,0 +1,152 @@
+/* relais doctor, Kafka's part: broker, topics, rights. */
+#include "cli/doctor.h"
+#include "schemas/catalog.h"
+
+#define TIMEOUT_MS        10000
+#define RIGHTS_TIMEOUT_MS 4000
+
+static void broker(const struct rd_kafka_metadata *metadata)
+{
+    doctor_ok("kafka", "%d broker%s, librdkafka %s", metadata->broker_cnt,
+              metadata->broker_cnt > 1 ? "s" : "", rd_kafka_version_str());
+    if (metadata->broker_cnt < 3)
+        doctor_unknown("kafka",
+                       "moins de trois brokers : une panne peut perdre des données");
+}
+
+/* The topics this process writes or its territory has, each with its DLQ. */
+static void topics(struct doctor *d, rd_kafka_t *rk)
+{
+    const char *territory = relais_conf_text(d->conf, "relais", "territory");
+    char topic[128], seen[16][128];
+    size_t seen_count = 0;
+    const struct relais_contract *contract;
+
+    for (size_t i = 0; (contract = relais_catalog_at(i)); i++) {
+        struct relais_error err = RELAIS_ERROR_INIT;
+        int32_t partitions;
+        size_t j = 0;
+
+        if (!contract->family[0] ||
+            relais_catalog_topic(contract, territory, topic, sizeof(topic)))
+            continue;
+        while (j < seen_count && strcmp(seen[j], topic) != 0)
+            j++;
+        if (j < seen_count || seen_count == 16)
+            continue;
+        memcpy(seen[seen_count++], topic, sizeof(topic));
+        if (relais_kafka_partitions(rk, topic, TIMEOUT_MS, &partitions, &err))
+            doctor_error(d, "topic", &err);
+        else
+            doctor_ok("topic", "%s, %d partitions", topic, partitions);
+    }
+}
+
+static void say_bindings(struct doctor *d, const char *topic,
+                         const rd_kafka_AclBinding_t **bindings, size_t count)
+{
+    size_t writers = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_AclOperation_t operation = rd_kafka_AclBinding_operation(bindings[i]);
+
+        if (rd_kafka_AclBinding_permission_type(bindings[i]) !=
+                RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW ||
+            (operation != RD_KAFKA_ACL_OPERATION_WRITE &&
+             operation != RD_KAFKA_ACL_OPERATION_ALL))
+            continue;
+        writers++;
+        doctor_ok("droits", "%s : écriture accordée à %s", topic,
+                  rd_kafka_AclBinding_principal(bindings[i]));
+    }
+    if (!writers && d->connector && d->connector->source)
+        doctor_wrong(d, "droits",
+                     "accorder Write et Describe à l'utilisateur de la source",
+                     "%s : personne n'a le droit d'écrire", topic);
+}
+
+/* Which principal we are only the broker knows: those who may write are shown. */
+static void rights(struct doctor *d, rd_kafka_t *rk)
+{
+    const struct relais_contract *contract = relais_catalog_at(0);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBEACLS);
+    rd_kafka_AclBindingFilter_t *filter = NULL;
+    rd_kafka_event_t *event = NULL;
+    rd_kafka_resp_err_t code;
+    char topic[128], text[256];
+    size_t count;
+
+    if (relais_catalog_topic(contract, relais_conf_text(d->conf, "relais", "territory"),
+                             topic, sizeof(topic)))
+        goto out;
+    filter = rd_kafka_AclBindingFilter_new(
+        RD_KAFKA_RESOURCE_TOPIC, topic, RD_KAFKA_RESOURCE_PATTERN_MATCH, NULL, NULL,
+        RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, text, sizeof(text));
+    if (rd_kafka_AdminOptions_set_request_timeout(options, RIGHTS_TIMEOUT_MS, text,
+                                                  sizeof(text)))
+        goto out;
+    rd_kafka_DescribeAcls(rk, filter, options, queue);
+    event = rd_kafka_queue_poll(queue, RIGHTS_TIMEOUT_MS + 1000);
+    code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (code == RD_KAFKA_RESP_ERR_SECURITY_DISABLED)
+        doctor_ok("droits", "ce Kafka n'en contrôle aucun");
+    else if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE ||
+             code == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        doctor_unknown("droits", "sans réponse ; le broker embarqué n'en a pas");
+    else if (code)
+        doctor_unknown("droits", "Kafka ne les montre pas à cet utilisateur (%s)",
+                       rd_kafka_err2name(code));
+    else {
+        const rd_kafka_AclBinding_t **bindings = rd_kafka_DescribeAcls_result_acls(
+            rd_kafka_event_DescribeAcls_result(event), &count);
+
+        say_bindings(d, topic, bindings, count);
+    }
+out:
+    if (event)
+        rd_kafka_event_destroy(event);
+    if (filter)
+        rd_kafka_AclBinding_destroy(filter);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+}
+
+void doctor_kafka(struct doctor *d)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_kafka_watch watch = {0};
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_conf_t *kconf = relais_kafka_conf(d->conf, RELAIS_KAFKA_ADMIN, &err);
+    rd_kafka_t *rk = NULL;
+    rd_kafka_resp_err_t code;
+    char text[256];
+
+    if (!kconf) {
+        doctor_error(d, "kafka", &err);
+        return;
+    }
+    relais_kafka_watch(kconf, &watch);
+    rk = rd_kafka_new(RD_KAFKA_PRODUCER, kconf, text, sizeof(text));
+    if (!rk) {
+        rd_kafka_conf_destroy(kconf);
+        doctor_wrong(d, "kafka", "corriger la section [kafka]", "%s", text);
+        return;
+    }
+    code = rd_kafka_metadata(rk, 0, NULL, &metadata, TIMEOUT_MS);
+    if (code) {
+        rd_kafka_poll(rk, 0); /* lets error_cb speak: it knows more than a time-out */
+        if (watch.text[0])
+            relais_error_set(&err, RELAIS_E_BROKER_DOWN, "kafka", "%s", watch.text);
+        else
+            relais_kafka_error(&err, code, "kafka", "metadata");
+        doctor_error(d, "kafka", &err);
+    } else {
+        broker(metadata);
+        rd_kafka_metadata_destroy(metadata);
+        topics(d, rk);
+        rights(d, rk);
+    }
+    relais_kafka_destroy(rk, 5);
+}
