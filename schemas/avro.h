@@ -150,7 +150,7 @@ uint64_t relais_avro_fingerprint(const struct relais_avro *schema);
 /* Encodes the struct at `data` (the root's layout). field_ends: NULL, or room for one
  * offset a top-level field of a record root: where in `out` (from where this encoding
  * began) that field's bytes end. Errors: FIELD_TYPE (enum index, union branch out of
- * range; where = path), LIMIT. */
+ * range, no value where one must be; where = path), LIMIT. */
 int relais_avro_encode(const struct relais_avro *schema, const void *data,
                        struct relais_buf *out, uint32_t *field_ends,
                        struct relais_error *err) RELAIS_MUST_CHECK;
@@ -163,9 +163,16 @@ int relais_avro_decode(const struct relais_avro *schema, struct relais_slice byt
                        void *out, struct relais_arena *arena, uint32_t *field_ends,
                        struct relais_error *err) RELAIS_MUST_CHECK;
 
-/* Struct -> value. Enums and uuids become STRING, dates DAY, timestamps INSTANT (micros),
- * decimals and bytes BYTES, unions the value of their branch, maps RECORD. NULL: error
- * set (LIMIT). */
+/* The second opinion (design, part 4): libavro decodes the bytes and encodes them again.
+ * Only for bytes that relais_avro_encode made: libavro trusts its input. OPINION. */
+int relais_avro_opinion(const struct relais_avro *schema, struct relais_slice encoded,
+                        struct relais_error *err) RELAIS_MUST_CHECK;
+
+/* Struct -> value. Enums and uuids become STRING, dates DAY, timestamps in millis and
+ * micros INSTANT (micros), other times LONG, decimals and bytes BYTES, unions the value
+ * of their branch, maps RECORD. A bytes field with `relais:clair` that is not sealed (its
+ * first byte is not 01) is told as its clear text: STRING, or for "json" RECORD. NULL:
+ * error set (LIMIT; FIELD_TYPE: symbol or branch out of range). */
 struct relais_value *relais_avro_to_value(const struct relais_avro *schema,
                                           const void *data, struct relais_arena *arena,
                                           struct relais_error *err) RELAIS_MUST_CHECK;
@@ -181,16 +188,18 @@ struct relais_avro_visit {
 };
 
 /* Value -> struct (zeroed first). Accepts A15's texts for days, instants, bytes (base64),
- * enums by symbol; for fields with `relais:clair`, the clear STRING, or for "json" a
- * RECORD (stored as RFC 8785 text): the bytes slot then holds the clear text. Absent
+ * uuids, enums by symbol; for fields with `relais:clair`, the clear STRING, or for "json"
+ * a RECORD (stored as RFC 8785 text): the bytes slot then holds the clear text. Absent
  * fields take their default; without one FIELD_MISSING. Members that the schema lacks:
- * FIELD_UNKNOWN. where = path with indexes ("personnes[2].nir"). visit may be NULL. */
+ * FIELD_UNKNOWN; null where the schema has none: FIELD_MISSING; else FIELD_TYPE, LIMIT.
+ * where = path with indexes ("personnes[2].nir"). visit may be NULL. */
 int relais_avro_bind(const struct relais_avro *schema, const struct relais_value *v,
                      void *out, struct relais_arena *arena,
                      const struct relais_avro_visit *visit,
                      struct relais_error *err) RELAIS_MUST_CHECK;
 
-/* Walks a struct's fields that carry relais:protect. path: dotted names without indexes
+/* Walks a struct's fields that carry relais:protect and have a value; of a list or table,
+ * each item. path: dotted names without indexes
  * (contract A11). slice: the slot, to be replaced in place (arrays are first copied by
  * relais_avro_copy). */
 int relais_avro_protected(const struct relais_avro *schema, void *data,

@@ -218,7 +218,7 @@ static const unsigned char *enter(struct decoder *d, const unsigned char *p,
 
     if (!f)
         return NULL;
-    f->item = relais_arena_alloc(d->arena, f->program->item_size);
+    f->item = relais_arena_alloc(d->arena, f->program->item_size + (size_t)1);
     if (!f->item)
         return refuse(d, RELAIS_E_AVRO_LIMIT, "more memory than allowed");
     *slot = f->item;

@@ -24,6 +24,7 @@ struct maker {
     int kinds[64];      /* 'r', 'e', 'f'; 'o': a record still open */
     int name_count;
     int budget;
+    bool ambiguous; /* a union in which a value alone does not tell the branch */
 };
 
 static uint64_t next(uint64_t *state)
@@ -97,6 +98,7 @@ static void make_union(struct maker *m, int depth)
     } else {
         int first = below(&m->state, 3), count = 1 + below(&m->state, 3);
 
+        m->ambiguous = true;
         say(m, "[");
         for (int i = 0; i < count; i++)
             say(m, "%s%s", i ? "," : "", pairs[first + i]);
@@ -369,8 +371,41 @@ static void same(struct relais_slice ours, struct relais_slice yard, const char 
              text->data);
 }
 
+/* Struct -> value -> struct, and struct -> copy: the bytes stay the same. */
+static void by_value(const struct relais_avro *schema, const void *data,
+                     struct relais_slice bytes, struct relais_arena *arena, uint64_t seed,
+                     const struct relais_buf *text)
+{
+    struct relais_buf again = RELAIS_BUF_INIT(ENCODED_MAX);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    void *bound = relais_arena_alloc(arena, relais_avro_root(schema)->size + 1);
+    const struct relais_value *v = relais_avro_to_value(schema, data, arena, &err);
+
+    if (!v || relais_avro_bind(schema, v, bound, arena, NULL, &err))
+        fail_msg("%s %s RELAIS_SEED=%llu\n%s", err.where, err.text,
+                 (unsigned long long)seed, text->data);
+    assert_int_equal(relais_avro_encode(schema, bound, &again, NULL, &err), 0);
+    same(relais_buf_slice(&again), bytes, "through a value", seed, text);
+    relais_buf_release(&again);
+}
+
+static void by_copy(const struct relais_avro *schema, const void *data,
+                    struct relais_slice bytes, struct relais_arena *arena, uint64_t seed,
+                    const struct relais_buf *text)
+{
+    struct relais_buf again = RELAIS_BUF_INIT(ENCODED_MAX);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    void *copy = relais_avro_copy(schema, data, arena);
+
+    assert_non_null(copy);
+    assert_int_equal(relais_avro_encode(schema, copy, &again, NULL, &err), 0);
+    same(relais_buf_slice(&again), bytes, "of a copy", seed, text);
+    assert_true(relais_avro_equal(relais_avro_root(schema), data, copy));
+    relais_buf_release(&again);
+}
+
 static void one_value(uint64_t *s, const struct relais_avro *schema,
-                      avro_value_iface_t *iface, uint64_t seed,
+                      avro_value_iface_t *iface, uint64_t seed, bool ambiguous,
                       const struct relais_buf *text)
 {
     struct relais_arena arena = RELAIS_ARENA_INIT(64u << 20);
@@ -387,6 +422,10 @@ static void one_value(uint64_t *s, const struct relais_avro *schema,
                  (unsigned long long)seed, text->data);
     assert_true(yard_decode(&v, relais_buf_slice(&ours)));
     same(relais_buf_slice(&ours), yard_encode(&v), "ours, read by libavro", seed, text);
+    assert_int_equal(relais_avro_opinion(schema, relais_buf_slice(&ours), &err), 0);
+    by_copy(schema, data, relais_buf_slice(&ours), &arena, seed, text);
+    if (!ambiguous)
+        by_value(schema, data, relais_buf_slice(&ours), &arena, seed, text);
 
     avro_value_reset(&v);
     yard_fill(s, &v, 0);
@@ -422,7 +461,7 @@ static void one_round(uint64_t seed)
         fail_msg("libavro: %s\n%s", avro_strerror(), m.text.data);
     iface = avro_generic_class_from_schema(yard);
     for (int i = 0; i < VALUES; i++)
-        one_value(&m.state, schema, iface, seed, &m.text);
+        one_value(&m.state, schema, iface, seed, m.ambiguous, &m.text);
     avro_value_iface_decref(iface);
     avro_schema_decref(yard);
     relais_avro_free(schema);

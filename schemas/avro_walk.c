@@ -1,0 +1,198 @@
+/* Walks over structs: the protected fields; deep copies. */
+#include "schemas/avro_plan.h"
+
+#include <stdio.h>
+
+#define PATH_MAX_LEN 256
+
+struct walker {
+    int (*each)(void *user, const struct relais_avro_field *field, const char *path,
+                struct relais_slice *slot, struct relais_error *err);
+    void *user;
+    struct relais_error *err;
+    char path[PATH_MAX_LEN];
+};
+
+/* field: the protected one that slot is a value of, or NULL. */
+static int walk(struct walker *w, const struct relais_avro_type *type,
+                const struct relais_avro_field *field, void *slot, int depth);
+
+static int walk_record(struct walker *w, const struct relais_avro_type *type, char *data,
+                       int depth)
+{
+    for (uint32_t i = 0; data && i < type->count; i++) {
+        const struct relais_avro_field *field = &type->fields[i];
+        size_t length = strlen(w->path);
+        int n, rc;
+
+        if (!field->protect && !field->type->protects)
+            continue;
+        n = snprintf(w->path + length, sizeof(w->path) - length, "%s%s",
+                     length ? "." : "", field->name);
+        if (n < 0 || (size_t)n >= sizeof(w->path) - length)
+            return relais_error_set(w->err, RELAIS_E_LIMIT, field->name, "path too long");
+        rc = walk(w, field->type, field->protect ? field : NULL, data + field->offset,
+                  depth + 1);
+        w->path[length] = '\0';
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int walk_items(struct walker *w, const struct relais_avro_type *type,
+                      const struct relais_avro_field *field,
+                      const struct relais_array *slot, int depth)
+{
+    char *item = (char *)slot->items + type->item_offset;
+
+    for (size_t i = 0; i < slot->count; i++, item += type->item_size)
+        if (walk(w, type->item, field, item, depth + 1))
+            return -1;
+    return 0;
+}
+
+static int walk_union(struct walker *w, const struct relais_avro_type *type,
+                      const struct relais_avro_field *field, void *slot, int depth)
+{
+    const struct relais_avro_union *u = slot;
+    const struct relais_avro_type *branch;
+
+    if (type->null_branch >= 0) {
+        if (type->value_offset && !*(bool *)slot)
+            return 0;
+        return walk(w, type->branches[1 - type->null_branch], field,
+                    (char *)slot + type->value_offset, depth);
+    }
+    if (!u->value || u->branch < 0 || (uint32_t)u->branch >= type->count)
+        return 0;
+    branch = type->branches[u->branch];
+    return walk(w, branch->by_pointer ? branch->item : branch, field, (void *)u->value,
+                depth + 1);
+}
+
+static int walk(struct walker *w, const struct relais_avro_type *type,
+                const struct relais_avro_field *field, void *slot, int depth)
+{
+    struct relais_slice *text = slot;
+
+    if (depth > RELAIS_AVRO_DEPTH_MAX)
+        return relais_error_set(w->err, RELAIS_E_LIMIT, w->path, "deeper than 64");
+    switch (type->kind) {
+    case RELAIS_AVRO_BYTES:
+    case RELAIS_AVRO_STRING:
+        if (!field || !text->ptr)
+            return 0;
+        return w->each(w->user, field, w->path, text, w->err);
+    case RELAIS_AVRO_ARRAY:
+    case RELAIS_AVRO_MAP:
+        return walk_items(w, type, field, slot, depth);
+    case RELAIS_AVRO_UNION:
+        return walk_union(w, type, field, slot, depth);
+    case RELAIS_AVRO_RECORD:
+        return walk_record(w, type, type->by_pointer ? *(char **)slot : slot, depth);
+    default:
+        return 0;
+    }
+}
+
+int relais_avro_protected(const struct relais_avro *schema, void *data,
+                          int (*each)(void *user, const struct relais_avro_field *field,
+                                      const char *path, struct relais_slice *slot,
+                                      struct relais_error *err),
+                          void *user, struct relais_error *err)
+{
+    struct walker w = {.each = each, .user = user, .err = err};
+
+    return walk(&w, schema->root, NULL, data, 0);
+}
+
+/* What slot points to is copied, and slot then points to the copy. */
+static bool copy_parts(const struct relais_avro_type *type, void *slot,
+                       struct relais_arena *arena, int depth);
+
+static const void *copy_block(const void *from, size_t size, struct relais_arena *arena)
+{
+    void *to = relais_arena_alloc(arena, size + 1);
+
+    if (to && size)
+        memcpy(to, from, size);
+    return to;
+}
+
+static bool copy_items(const struct relais_avro_type *type, struct relais_array *slot,
+                       struct relais_arena *arena, int depth)
+{
+    char *item;
+
+    if (slot->count == 0 || type->item_size == 0)
+        return true;
+    slot->items = copy_block(slot->items, slot->count * type->item_size, arena);
+    if (!slot->items)
+        return false;
+    item = (char *)slot->items + type->item_offset;
+    for (size_t i = 0; i < slot->count; i++, item += type->item_size)
+        if (!copy_parts(type->item, item, arena, depth + 1))
+            return false;
+    return true;
+}
+
+static bool copy_pointed(const struct relais_avro_type *type, const void **slot,
+                         struct relais_arena *arena, int depth)
+{
+    if (!*slot)
+        return true;
+    *slot = copy_block(*slot, type->size, arena);
+    return *slot && copy_parts(type, (void *)*slot, arena, depth + 1);
+}
+
+static bool copy_union(const struct relais_avro_type *type, void *slot,
+                       struct relais_arena *arena, int depth)
+{
+    struct relais_avro_union *u = slot;
+    const struct relais_avro_type *branch;
+
+    if (type->null_branch >= 0) {
+        if (type->value_offset && !*(bool *)slot)
+            return true;
+        return copy_parts(type->branches[1 - type->null_branch],
+                          (char *)slot + type->value_offset, arena, depth);
+    }
+    if (u->branch < 0 || (uint32_t)u->branch >= type->count)
+        return true;
+    branch = type->branches[u->branch];
+    return copy_pointed(branch->by_pointer ? branch->item : branch, &u->value, arena,
+                        depth);
+}
+
+static bool copy_parts(const struct relais_avro_type *type, void *slot,
+                       struct relais_arena *arena, int depth)
+{
+    if (depth > 2 * RELAIS_AVRO_DEPTH_MAX)
+        return false;
+    switch (type->kind) {
+    case RELAIS_AVRO_ARRAY:
+    case RELAIS_AVRO_MAP:
+        return copy_items(type, slot, arena, depth);
+    case RELAIS_AVRO_UNION:
+        return copy_union(type, slot, arena, depth);
+    case RELAIS_AVRO_RECORD:
+        if (type->by_pointer)
+            return copy_pointed(type->item, slot, arena, depth);
+        for (uint32_t i = 0; i < type->count; i++)
+            if (!copy_parts(type->fields[i].type, (char *)slot + type->fields[i].offset,
+                            arena, depth + 1))
+                return false;
+        return true;
+    default:
+        return true;
+    }
+}
+
+void *relais_avro_copy(const struct relais_avro *schema, const void *data,
+                       struct relais_arena *arena)
+{
+    void *copy = (void *)copy_block(data, schema->root->size, arena);
+
+    return copy && copy_parts(schema->root, copy, arena, 0) ? copy : NULL;
+}
