@@ -156,6 +156,7 @@ static int visit_field(void *user, const struct relais_avro_field *field,
                        struct relais_error *err)
 {
     struct checking *c = user;
+    int rc = 0;
 
     if (field->protect && !strcmp(field->protect, "drop")) {
         *v = relais_value_add(c->arena, NULL, NULL, RELAIS_VALUE_NULL);
@@ -164,10 +165,12 @@ static int visit_field(void *user, const struct relais_avro_field *field,
     if (!field->code && !field->rule && !field->protect)
         return 0;
     if ((*v)->kind == RELAIS_VALUE_STRING)
-        return visit_text(c, field, path, v, err);
-    if ((*v)->kind == RELAIS_VALUE_ARRAY)
-        return visit_texts(c, field, path, v, err);
-    return 0;
+        rc = visit_text(c, field, path, v, err);
+    else if ((*v)->kind == RELAIS_VALUE_ARRAY)
+        rc = visit_texts(c, field, path, v, err);
+    if (rc)
+        err->where[0] = '\0'; /* bind says where, with indexes */
+    return rc;
 }
 
 /* A member of a record, made where absent or null. NULL: arena full. */
