@@ -69,7 +69,7 @@ $(BUILD)/gen/embedded.c: $(STAMP)
 $(BUILD)/obj/%.o: %.c | $(STAMP)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/obj/embedded.o: $(BUILD)/gen/embedded.c
+$(BUILD)/obj/embedded.o: $(BUILD)/gen/embedded.c $(STAMP)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
