@@ -137,6 +137,10 @@ bench: deps-extra
 soak: deps-test
 	@$(SUB) all tools
 	@tests/soak.sh $(BUILD)
+# foreign registry clients (Python, Node, Go, Java) from their package registries
+interop: deps
+	@$(SUB) all
+	@tests/interop/run.sh $(BUILD)
 
 exports: all
 	@tests/check/exports.sh $(BUILD)
@@ -177,5 +181,5 @@ endif
 
 -include $(shell find $(BUILD)/obj $(BUILD)/gen-obj -name '*.d' 2>/dev/null)
 .PHONY: all units tools fuzzers deps deps-test deps-extra demo test check unit pipeline integration san valgrind \
-        fuzz bench soak exports docs install clean help
+        fuzz bench soak interop exports docs install clean help
 .SECONDARY:
