@@ -10,7 +10,11 @@
 #   halt NAME [SIGNAL]        ends it, waits, leaves its status in $status
 #   wait_for SECONDS COMMAND...
 #   broker                    relais broker and its registry; sets $bootstrap, $registry
-#   conf FILE [LINES]         a source's INI file with them
+#   conf FILE <LINES          an INI file with them, and further lines; $territory: dep93
+#   cnaf FOLDER [LINES]       FOLDER/relais.ini of a CNAF source with FOLDER/depot
+#   drop FOLDER FILE [NAME]   as if the CAF had put it there
+#   source_once FOLDER        what is there is published; the status is the source's
+#   read_topics FILE FAMILY... every event of the territory's topics, as JSON lines
 # $work is this script's folder, removed at its end unless a test failed.
 set -u
 BUILD=${BUILD:-$PWD/build}
@@ -19,6 +23,7 @@ script=$(basename "$0" .sh)
 mkdir -p "$BUILD/tmp"
 work=$(mktemp -d "$BUILD/tmp/$script.XXXXXX")
 tests=0 failures=0 status=0
+territory=dep93
 declare -A pids=()
 declare -a at_end=()
 
@@ -86,21 +91,21 @@ trap 'exit 143' TERM HUP
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 broker() {
-	start broker "$relais" broker --bootstrap-file "$work/bootstrap" --registry 127.0.0.1:0 "$@"
+	rm -f "$work/bootstrap"
+	start broker "$relais" broker --bootstrap-file "$work/bootstrap" --registry 127.0.0.1:0 \
+	    -X relais.territory="$territory" "$@"
 	wait_for 20 test -s "$work/bootstrap" || return 1
 	bootstrap=$(cat "$work/bootstrap")
 	registry=$(sed -n 's/^url = //p' "$work/broker.out")
 }
-# conf FILE: the INI file of a CNAF source in FILE's folder; further lines from standard
-# input.
 conf() {
 	mkdir -p "$(dirname "$1")"
 	[ -e "$work/ring" ] || "$relais" keys init "$work/ring" >/dev/null
 	cat >"$1" <<-END
 	[relais]
-	territory = dep93
+	territory = $territory
 	instance = essai
-	source = urn:relais:cnaf:cristal:dep93
+	source = urn:relais:cnaf:cristal:$territory
 	state = state
 	[kafka]
 	bootstrap.servers = $bootstrap
@@ -110,4 +115,23 @@ conf() {
 	file = $work/ring
 	END
 	cat >>"$1"
+}
+cnaf() {
+	mkdir -p "$1/depot"
+	{
+		printf '[codes]\ndir = %s\n' "$PWD/tests/data/cnaf/codes"
+		[ $# -lt 2 ] || printf '%s\n' "$2"
+		printf '[connector]\nname = source_cnaf_beneficiaire\ndepot = depot\nquiet_ms = 100\n'
+	} | conf "$1/relais.ini"
+}
+drop() {
+	cp "$2" "$1/depot/.${3:-$(basename "$2")}.part"
+	mv "$1/depot/.${3:-$(basename "$2")}.part" "$1/depot/${3:-$(basename "$2")}"
+}
+source_once() { "$relais" source "$1/relais.ini" --once "${@:2}" >>"$work/source.out" 2>>"$work/source.err"; }
+read_topics() {
+	local file=$1 family list=(); shift
+	for family; do list+=("$territory.$family"); done
+	"$relais" subscribe "${list[@]}" -b "$bootstrap" -r "$registry" --until-end \
+	    >"$file" 2>>"$work/subscribe.err"
 }

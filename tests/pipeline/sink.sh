@@ -1,0 +1,33 @@
+#!/bin/bash
+# sink_file: every event once in the file, positions only after fsync; the template runs.
+. tests/lib.sh
+broker || exit 1
+conf "$work/pub/relais.ini" </dev/null
+"$relais" publish placements -c "$work/pub/relais.ini" <tests/demo/5-mesure.json 2>>"$work/publish.err"
+"$relais" publish EvenementPaiement -c "$work/pub/relais.ini" <tests/demo/6-paiements.json 2>>"$work/publish.err"
+conf "$work/sink/relais.ini" <<END
+[sink]
+topics = dep93.placements.v1, dep93.payments.v1
+[connector]
+name = sink_file
+file = events.jsonl
+END
+sink() { "$relais" sink "$work/sink/relais.ini" --once "$@" >>"$work/sink.out" 2>>"$work/sink.err"; }
+check 'the sink takes the backlog and ends' sink
+[ "$(wc -l <"$work/sink/events.jsonl")" = 4 ] && ok 'four lines are in the file' || not_ok 'four lines are in the file'
+check 'a line is one event as JSON' python3 - "$work/sink/events.jsonl" <<'END'
+import json, sys
+for line in open(sys.argv[1]):
+    event = json.loads(line)
+    assert "entete" in json.dumps(event)
+END
+check 'the sink again has nothing to do' sink
+[ "$(wc -l <"$work/sink/events.jsonl")" = 4 ] && ok 'nothing was written twice' || not_ok 'nothing was written twice'
+sed 's/"b1f0a8d2-6c3e-8a47-8b15-3d9e7f204c0/"c1f0a8d2-6c3e-8a47-8b15-3d9e7f204c0/' tests/demo/6-paiements.json |
+    "$relais" publish EvenementPaiement -c "$work/pub/relais.ini" 2>>"$work/publish.err"
+check 'the sink goes on where it was' sink
+[ "$(wc -l <"$work/sink/events.jsonl")" = 7 ] && ok 'only the new events were added' || not_ok 'only the new events were added'
+start sink "$relais" sink "$work/sink/relais.ini"
+sleep 2
+halt sink
+[ "$status" = 0 ] && ok 'SIGTERM ends a waiting sink with 0' || not_ok "SIGTERM ends a waiting sink with $status"

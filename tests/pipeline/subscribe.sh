@@ -1,0 +1,42 @@
+#!/bin/bash
+# relais subscribe: --from, --group, --count, --until-end, --keys, --phrases.
+. tests/lib.sh
+broker || exit 1
+conf "$work/pub/relais.ini" </dev/null
+publish() { "$relais" publish "$1" -c "$work/pub/relais.ini" 2>>"$work/publish.err"; }
+publish placements <tests/demo/5-mesure.json
+publish EvenementPaiement <tests/demo/6-paiements.json
+sub() { "$relais" subscribe "$@" -b "$bootstrap" -r "$registry" 2>>"$work/subscribe.err"; }
+lines() { # N TEXT COMMAND...
+	local want=$1 text=$2 got; shift 2
+	got=$(timeout 60 "$@" | wc -l)
+	[ "$got" = "$want" ] && ok "$text" || not_ok "$text: $got lines, not $want"
+}
+pay=dep93.payments.v1 place=dep93.placements.v1
+lines 3 '--until-end gives what is there' sub $pay --until-end
+lines 4 'several topics are read' sub $pay $place --until-end
+lines 0 '--from latest gives nothing old' sub $pay --from latest --until-end
+lines 2 '--count stops' sub $pay --count 2
+lines 3 'a group reads from the beginning the first time' sub $pay --group essai --until-end
+lines 0 'a group does not read again what it has' sub $pay --group essai --until-end
+lines 3 'another group has its own position' sub $pay --group essai2 --until-end
+check 'a line has the members that the help promises' python3 - <<END
+import json, subprocess
+out = subprocess.run(["$relais", "subscribe", "$place", "-b", "$bootstrap", "-r", "$registry", "--until-end"],
+                     capture_output=True, text=True, timeout=60).stdout
+event = json.loads(out)
+assert list(event) == ["topic", "partition", "offset", "timestamp", "key", "headers", "subject", "schema_id", "value"], list(event)
+assert event["subject"] == "fr.relais.placements.EvenementMesure"
+assert event["value"]["enfant"]["annee_naissance"] == 2016
+END
+sub $pay $place --until-end --phrases >"$work/phrases"
+check 'phrases tell the placement' grep -q 'accueil commencé, au 09/02/2026, décision du juge, lieu : Assistant familial' "$work/phrases"
+check 'phrases tell the redirected payment' grep -q "75,52 € émis au service de l'ASE" "$work/phrases"
+check 'phrases name nobody without a ring' sh -c '! grep -qiE "BELVAUQUIER|NOE" "$0"' "$work/phrases"
+start live "$relais" subscribe $place -b "$bootstrap" -r "$registry" --from latest
+sleep 2
+sed 's/-0071/-0079/; s/7a3c1c9e/7a3c1c9f/' tests/demo/5-mesure.json | publish placements
+check 'an event is printed at once while it waits' wait_for 10 grep -q 7a3c1c9f "$work/live.out"
+halt live
+[ "$status" = 0 ] && ok 'SIGTERM ends it with 0' || not_ok "SIGTERM ends it with $status"
+check 'no broker: it waits, and ends when told' sh -c 'timeout -s TERM 3 "$0" subscribe x -b 127.0.0.1:1 2>/dev/null; [ $? = 0 ] || [ $? = 124 ]' "$relais"
