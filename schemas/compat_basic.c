@@ -74,26 +74,36 @@ static bool same_record(struct compat *c, const struct relais_avro_type *newer,
     return true;
 }
 
-static bool has_symbol(const struct relais_avro_type *type, const char *symbol)
+static int by_text(const void *a, const void *b)
 {
-    for (uint32_t i = 0; i < type->count; i++) {
-        if (strcmp(type->symbols[i], symbol) == 0)
-            return true;
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Whether `older` has a symbol that `newer` lacks. */
+static bool loses_symbol(const struct relais_avro_type *newer,
+                         const struct relais_avro_type *older)
+{
+    const char **sorted = relais_alloc(newer->count * sizeof(*sorted));
+    bool lost = false;
+
+    memcpy(sorted, newer->symbols, newer->count * sizeof(*sorted));
+    qsort(sorted, newer->count, sizeof(*sorted), by_text);
+    for (uint32_t i = 0; i < older->count && !lost; i++) {
+        lost =
+            !bsearch(&older->symbols[i], sorted, newer->count, sizeof(*sorted), by_text);
     }
-    return false;
+    free(sorted);
+    return lost;
 }
 
 static bool same_enum(struct compat *c, const struct relais_avro_type *newer,
                       const struct relais_avro_type *older, const char *path)
 {
-    for (uint32_t i = 0; i < older->count; i++) {
-        if (!has_symbol(newer, older->symbols[i]))
-            return refuse(c, path, "enum symbol removed");
-    }
-    for (uint32_t i = 0; i < newer->count; i++) {
-        if (older->enum_default < 0 && !has_symbol(older, newer->symbols[i]))
-            return refuse(c, path, "new symbol in an enum without a default");
-    }
+    if (loses_symbol(newer, older))
+        return refuse(c, path, "enum symbol removed");
+    /* symbols are unique, so with none lost, more of them are new ones */
+    if (older->enum_default < 0 && newer->count > older->count)
+        return refuse(c, path, "new symbol in an enum without a default");
     return true;
 }
 

@@ -1,5 +1,7 @@
 #include "schemas/registry_call.h"
 
+#include "core/log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +45,7 @@ void registry_fail(struct registry_call *call, int error_code, const char *fmt, 
 
 void registry_fail_store(struct registry_call *call, const struct relais_error *err)
 {
+    relais_log_error(err, "service=registry");
     registry_fail(call, 50001, "Error in the backend data store: %s", err->text);
 }
 
