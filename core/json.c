@@ -54,7 +54,7 @@ static bool take(struct json *js, char c)
     return true;
 }
 
-/* The 4 hex digits of \uXXXX; -1: they are not there. */
+/* The 4 hex digits after \u; -1: they are not there. */
 static long code_unit(struct json *js)
 {
     long unit = 0;

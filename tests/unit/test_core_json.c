@@ -2,7 +2,6 @@
 #include "helper_core.h"
 
 #include <jansson.h>
-#include <locale.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -223,14 +222,6 @@ static void test_every_double_reads_back_as_itself(void **state)
     }
 }
 
-static void test_doubles_have_a_point_in_any_locale(void **state)
-{
-    if (!setlocale(LC_NUMERIC, "fr_FR.UTF-8") && !setlocale(LC_NUMERIC, "de_DE.UTF-8"))
-        skip();
-    expect_round_trip(1.5);
-    setlocale(LC_NUMERIC, "C");
-}
-
 static void test_no_number_is_written_as_avro_does(void **state)
 {
     const double reals[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
@@ -309,7 +300,6 @@ int main(void)
         cmocka_unit_test(test_many_members_are_taken_quickly),
         cmocka_unit_test(test_json_string_replaces_what_is_not_utf8),
         cmocka_unit_test(test_every_double_reads_back_as_itself),
-        cmocka_unit_test(test_doubles_have_a_point_in_any_locale),
         cmocka_unit_test(test_no_number_is_written_as_avro_does),
         cmocka_unit_test(test_mutated_documents_are_judged_as_jansson_does),
     };

@@ -125,6 +125,21 @@ static void test_level_decides_what_is_written(void **state)
     expect_line("level=debug a=2");
 }
 
+static void test_escapes_cannot_pass_the_longest_line(void **state)
+{
+    char ones[2001];
+    size_t len;
+    char *text;
+
+    memset(ones, 1, sizeof(ones) - 1);
+    ones[sizeof(ones) - 1] = '\0';
+    relais_log(RELAIS_LOG_INFO, "a=%s", ones);
+    text = helper_read(path, false, &len);
+    assert_int_equal(len, 4096);
+    assert_int_equal(text[len - 1], '\n');
+    free(text);
+}
+
 static void test_long_line_is_cut_and_ended(void **state)
 {
     size_t len;
@@ -190,6 +205,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_level_decides_what_is_written, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_long_line_is_cut_and_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_escapes_cannot_pass_the_longest_line, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_threads_never_mix_their_lines, setup,
                                         teardown),
     };

@@ -173,8 +173,13 @@ static void test_ipv6_address_in_brackets_is_served(void **state)
     struct relais_ops *ops = relais_ops_new("[::1]:0", NULL, 30000, &err);
     char *answer;
 
-    if (!ops) /* a machine without IPv6 */
-        skip();
+    if (!ops) {
+        char *addresses = helper_read("/proc/net/if_inet6", false, NULL);
+
+        assert_null(strstr(addresses, "00000000000000000000000000000001"));
+        free(addresses);
+        return; /* a machine without IPv6 */
+    }
     answer = ask_by(AF_INET6, ops,
                     "HEAD /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     assert_int_equal(strncmp(answer, "HTTP/1.1 200 ", 13), 0);

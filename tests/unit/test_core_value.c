@@ -75,6 +75,15 @@ static void test_members_are_found_by_name(void **state)
     assert_int_equal(rec->count, 5);
 }
 
+static void test_bytes_are_no_text(void **state)
+{
+    struct relais_value *rec = relais_value_add(*state, NULL, NULL, RELAIS_VALUE_RECORD);
+    struct relais_value *bytes = relais_value_add(*state, rec, "nir", RELAIS_VALUE_BYTES);
+
+    bytes->text = RELAIS_SLICE("x");
+    assert_null(relais_value_text(rec, "nir").ptr);
+}
+
 static void test_copy_outlives_its_original(void **state)
 {
     struct relais_arena first = RELAIS_ARENA_INIT(1 << 20);
@@ -179,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tree_is_printed_in_the_form_of_the_contract),
         cmocka_unit_test(test_members_are_found_by_name),
+        cmocka_unit_test(test_bytes_are_no_text),
         cmocka_unit_test(test_copy_outlives_its_original),
         cmocka_unit_test(test_full_arena_is_told),
         cmocka_unit_test(test_tree_too_deep_is_neither_printed_nor_copied),
