@@ -15,10 +15,14 @@
 
 struct relais_source_ops {
     int (*open)(void **state, const struct relais_conf *conf, struct relais_error *err);
+    /* NULL: cannot. For `relais check FILE`: a source over one file, read in place:
+     * DEPOT, its records after verdict(INTEGRATE), DEPOT_END. */
+    int (*open_file)(void **state, const char *path, struct relais_error *err);
     /* Appends records to out (reset by the caller). timeout_ms: longest wait, 0: do not
      * wait. 0 records: nothing now. A DEPOT record ends its batch; the next poll follows
-     * the verdict. -1 with FILE_CHANGED: the file under way is not what was checked; the
-     * runner answers verdict(REFUSE) for it. The records appended before are good. */
+     * the verdict. -1 with FILE_CHANGED (here or from verdict): the file under way is not
+     * what was checked; the runner answers verdict(REFUSE). Before the first record all
+     * bytes were compared, so that this is a file that changes while it is published. */
     int (*poll)(void *state, struct relais_batch *out, int timeout_ms,
                 struct relais_error *err);
     /* Only for sources that yield DEPOT. motif: French, no personal value, goes beside

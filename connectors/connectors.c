@@ -2,6 +2,7 @@
 #include "connectors/connector.h"
 
 const struct relais_connector *const relais_connectors[] = {
+    &relais_source_cnaf_beneficiaire,
     &relais_source_json,
     &relais_sink_file,
     &relais_template,

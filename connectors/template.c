@@ -124,15 +124,21 @@ static bool template_idle(void *state)
 }
 
 /* Step 9: the two tables. Then: make, `relais source` on a file of your own, a test. */
-static const struct relais_source_ops ops = {template_open, template_poll, NULL,
-                                             template_ack,  NULL,          template_idle,
-                                             template_close};
+static const struct relais_source_ops ops = {
+    .open = template_open,
+    .poll = template_poll,
+    .ack = template_ack,
+    .idle = template_idle,
+    .close = template_close,
+};
+
 static const char *const schemas[] = {"fr.relais.eligibility.EvenementDroit", NULL};
 
-const struct relais_connector relais_template = {RELAIS_CONNECTOR_ABI,
-                                                 "template",
-                                                 "modele de connecteur a copier",
-                                                 keys,
-                                                 schemas,
-                                                 &ops,
-                                                 NULL};
+const struct relais_connector relais_template = {
+    .abi = RELAIS_CONNECTOR_ABI,
+    .name = "template",
+    .summary = "modele de connecteur a copier",
+    .keys = keys,
+    .schemas = schemas,
+    .source = &ops,
+};

@@ -96,6 +96,15 @@ void relais_sha256_final(struct relais_sha256 *sha, unsigned char out[RELAIS_SHA
     must(EVP_DigestInit_ex(sha->ctx, NULL, NULL));
 }
 
+void relais_sha256_peek(const struct relais_sha256 *sha,
+                        unsigned char out[RELAIS_SHA256_LEN])
+{
+    EVP_MD_CTX *ctx = scratch();
+
+    must(EVP_MD_CTX_copy_ex(ctx, sha->ctx));
+    must(EVP_DigestFinal_ex(ctx, out, NULL));
+}
+
 void relais_sha256_free(struct relais_sha256 *sha)
 {
     if (!sha)

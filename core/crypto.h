@@ -19,6 +19,9 @@ struct relais_sha256 *relais_sha256_new(void);
 void relais_sha256_update(struct relais_sha256 *sha, const void *ptr, size_t len);
 /* The digest so far; the context starts anew. */
 void relais_sha256_final(struct relais_sha256 *sha, unsigned char out[RELAIS_SHA256_LEN]);
+/* The digest so far; the context goes on. */
+void relais_sha256_peek(const struct relais_sha256 *sha,
+                        unsigned char out[RELAIS_SHA256_LEN]);
 void relais_sha256_free(struct relais_sha256 *sha);
 void relais_sha256(struct relais_slice s, unsigned char out[RELAIS_SHA256_LEN]);
 
