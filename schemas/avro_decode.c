@@ -42,11 +42,28 @@ static const unsigned char *truncated(struct decoder *d)
     return refuse(d, RELAIS_E_AVRO_TRUNCATED, "data ends here");
 }
 
-static __attribute__((noinline)) const unsigned char *
-get_varint_slow(struct decoder *d, const unsigned char *p, uint64_t *out)
+/* The groups of 7 bits of 8 bytes, put together. */
+static inline uint64_t gather(uint64_t bytes)
 {
-    uint64_t n = 0;
+    bytes = (bytes & 0x007f007f007f007f) | (bytes & 0x7f007f007f007f00) >> 1;
+    bytes = (bytes & 0x00003fff00003fff) | (bytes & 0x3fff00003fff0000) >> 2;
+    return (bytes & 0x000000000fffffff) | (bytes & 0x0fffffff00000000) >> 4;
+}
 
+static __attribute__((noinline)) const unsigned char *
+get_varint_long(struct decoder *d, const unsigned char *p, uint64_t *out)
+{
+    uint64_t n = 0, bytes, last;
+
+    if (d->end - p >= (ptrdiff_t)sizeof(bytes)) {
+        memcpy(&bytes, p, sizeof(bytes));
+        bytes = le64toh(bytes);
+        last = ~bytes & 0x8080808080808080; /* bytes that say: none follows */
+        if (last) {
+            *out = gather(bytes & (last ^ (last - 1)));
+            return p + __builtin_ctzll(last) / 8 + 1;
+        }
+    }
     for (unsigned shift = 0; shift < 70; shift += 7) {
         unsigned char c;
 
@@ -64,14 +81,28 @@ get_varint_slow(struct decoder *d, const unsigned char *p, uint64_t *out)
     return refuse(d, RELAIS_E_AVRO_INVALID, "varint longer than 10 bytes");
 }
 
+/* Most are of one byte; days and amounts of two or three. */
 static inline const unsigned char *get_varint(struct decoder *d, const unsigned char *p,
                                               uint64_t *out)
 {
-    if (p < d->end && *p < 128) {
-        *out = *p;
-        return p + 1;
+    if (d->end - p >= 3) {
+        uint32_t n = p[0];
+
+        if (n < 128) {
+            *out = n;
+            return p + 1;
+        }
+        n = (n & 127) | (uint32_t)(p[1] & 127) << 7;
+        if (p[1] < 128) {
+            *out = n;
+            return p + 2;
+        }
+        if (p[2] < 128) {
+            *out = n | (uint32_t)p[2] << 14;
+            return p + 3;
+        }
     }
-    return get_varint_slow(d, p, out);
+    return get_varint_long(d, p, out);
 }
 
 static inline const unsigned char *get_long(struct decoder *d, const unsigned char *p,
@@ -100,31 +131,47 @@ static inline const unsigned char *get_int(struct decoder *d, const unsigned cha
     return p;
 }
 
-static inline bool is_ascii(const unsigned char *p, size_t len)
+static inline uint64_t load(const unsigned char *p)
 {
-    uint64_t all = 0, word;
+    uint64_t word;
 
-    if (len < 8) {
-        for (size_t i = 0; i < len; i++)
-            all |= p[i];
-        return all < 128;
-    }
-    for (size_t i = 0; i + 8 <= len; i += 8) {
-        memcpy(&word, p + i, 8);
-        all |= word;
-    }
-    memcpy(&word, p + len - 8, 8);
-    return ((all | word) & 0x8080808080808080u) == 0;
+    memcpy(&word, p, sizeof(word));
+    return word;
 }
 
-static inline const unsigned char *get_slice(struct decoder *d, const unsigned char *p,
-                                             bool text, struct relais_slice *out)
+/* Halves overlap, so that no length needs a loop over its last bytes. */
+static inline __attribute__((always_inline)) bool is_ascii(const unsigned char *p,
+                                                           size_t len)
+{
+    uint64_t all;
+
+    if (len >= 8) {
+        all = load(p + len - 8);
+        for (size_t i = 0; i + 8 < len; i += 8)
+            all |= load(p + i);
+    } else if (len >= 4) {
+        uint32_t first, last;
+
+        memcpy(&first, p, 4);
+        memcpy(&last, p + len - 4, 4);
+        all = first | last;
+    } else if (len) {
+        all = p[0] | p[len / 2] | p[len - 1];
+    } else {
+        return true;
+    }
+    return (all & 0x8080808080808080u) == 0;
+}
+
+static inline __attribute__((always_inline)) const unsigned char *
+get_slice(struct decoder *d, const unsigned char *p, bool text, struct relais_slice *out)
 {
     uint64_t n;
     size_t len;
 
-    p = get_varint(d, p, &n);
-    if (!p)
+    if (p < d->end && *p < 128)
+        n = *p++;
+    else if (!(p = get_varint_long(d, p, &n)))
         return NULL;
     if (n & 1)
         return refuse(d, RELAIS_E_AVRO_INVALID, "negative length");
@@ -133,7 +180,8 @@ static inline const unsigned char *get_slice(struct decoder *d, const unsigned c
         return truncated(d);
     if (text && !is_ascii(p, len) && !relais_avro_utf8((const char *)p, len))
         return refuse(d, RELAIS_E_AVRO_INVALID, "not UTF-8");
-    *out = (struct relais_slice){(const char *)p, len};
+    out->ptr = (const char *)p;
+    out->len = len;
     return p + len;
 }
 
@@ -270,7 +318,7 @@ static const unsigned char *next_block(struct decoder *d, const unsigned char *p
                                        struct frame *f)
 {
     uint32_t least = f->program->least;
-    int64_t n, size = -1;
+    int64_t n, size = -1, bytes;
 
     p = get_long(d, p, &n);
     if (p && n < 0) {
@@ -291,7 +339,8 @@ static const unsigned char *next_block(struct decoder *d, const unsigned char *p
         d->top--;
         return p;
     }
-    if (size > d->end - p || (least && (uint64_t)n > (size_t)(d->end - p) / least))
+    if (size > d->end - p || __builtin_mul_overflow(n, (int64_t)least, &bytes) ||
+        bytes > d->end - p)
         return truncated(d);
     if (!least && (uint64_t)n > d->empty_left)
         return refuse(d, RELAIS_E_AVRO_LIMIT, "more than 100,000 items of no bytes");
@@ -330,11 +379,10 @@ static const unsigned char *enter_array(struct decoder *d, const unsigned char *
     return f ? next_block(d, p, f) : NULL;
 }
 
-static inline const unsigned char *get_value(struct decoder *d, const unsigned char *p,
-                                             const struct relais_avro_op *op, void *slot)
+/* The ops that are seldom met, of one value each. */
+static const unsigned char *get_rare(struct decoder *d, const unsigned char *p,
+                                     const struct relais_avro_op *op, void *slot)
 {
-    int32_t symbol;
-
     switch (op->code) {
     case OP_BOOLEAN:
         if (p == d->end)
@@ -343,101 +391,158 @@ static inline const unsigned char *get_value(struct decoder *d, const unsigned c
             return refuse(d, RELAIS_E_AVRO_INVALID, "boolean neither 0 nor 1");
         *(bool *)slot = *p;
         return p + 1;
-    case OP_INT:
-        return get_int(d, p, slot);
-    case OP_LONG:
-        return get_long(d, p, slot);
     case OP_FLOAT:
         return get_float(d, p, slot);
     case OP_DOUBLE:
         return get_double(d, p, slot);
     case OP_FIXED:
         return get_fixed(d, p, slot, op->a);
-    case OP_ENUM:
-        p = get_int(d, p, &symbol);
-        if (p && (uint32_t)symbol >= op->a)
-            return refuse(d, RELAIS_E_AVRO_INVALID, "symbol that the enum lacks");
-        if (p)
-            *(int32_t *)slot = symbol;
-        return p;
-    case OP_MARK:
+    default:
         d->field_ends[op->a] = (uint32_t)(p - d->begin);
         return p;
-    case OP_BYTES:
-    case OP_NULL_OR_BYTES:
-        return get_slice(d, p, false, slot);
-    default:
-        return get_slice(d, p, true, slot);
     }
 }
 
-/* Runs until the root's end. NULL: refused; *op_out: where. */
+static inline const unsigned char *get_enum(struct decoder *d, const unsigned char *p,
+                                            uint32_t count, int32_t *slot)
+{
+    p = get_int(d, p, slot);
+    if (p && (uint32_t)*slot >= count)
+        return refuse(d, RELAIS_E_AVRO_INVALID, "symbol that the enum lacks");
+    return p;
+}
+
+static const unsigned char *enter_any(struct decoder *d, const unsigned char *p,
+                                      const struct relais_avro_op *op, char *base)
+{
+    switch (op->code) {
+    case OP_ARRAY:
+        return enter_array(d, p, op, base);
+    case OP_UNION:
+        return enter_union(d, p, op, base);
+    default:
+        return enter(d, p, op, base, op->a, (const void **)(base + op->offset));
+    }
+}
+
+/* Runs until the root's end. NULL: refused; *op_out: where. Each op jumps to the next by
+ * itself, as in the encoder. */
 static const unsigned char *run(struct decoder *d, const unsigned char *p,
                                 const struct relais_avro_op *op, char *base,
                                 const struct relais_avro_op **op_out)
 {
-    struct frame *before;
+    static const void *const ops[] = {
+        [OP_END] = &&end,
+        [OP_BOOLEAN] = &&rare,
+        [OP_INT] = &&a_int,
+        [OP_LONG] = &&a_long,
+        [OP_FLOAT] = &&rare,
+        [OP_DOUBLE] = &&rare,
+        [OP_BYTES] = &&bytes,
+        [OP_STRING] = &&text,
+        [OP_FIXED] = &&rare,
+        [OP_ENUM] = &&symbol,
+        [OP_ARRAY] = &&inner,
+        [OP_UNION] = &&inner,
+        [OP_POINTER] = &&inner,
+        [OP_NULL_OR] = &&null_or,
+        [OP_NULL_OR_BYTES] = &&null_or_text,
+        [OP_NULL_OR_STRING] = &&null_or_text,
+        [OP_NULL_OR_POINTER] = &&null_or_pointer,
+        [OP_MARK] = &&rare,
+    };
+    void *slot = base + op->offset;
+    struct frame *top;
     bool null = false;
 
-    for (;; op++) {
-        switch (op->code) {
-        case OP_NULL_OR:
-            p = get_null(d, p, op->flag, &null);
-            *(bool *)(base + op->offset) = !null;
-            if (null) {
-                memset(base + op->offset, 0, op->b);
-                op += op->a;
-            }
-            break;
-        case OP_NULL_OR_BYTES:
-        case OP_NULL_OR_STRING:
-        case OP_NULL_OR_POINTER:
-            p = get_null(d, p, op->flag, &null);
-            if (p && null) {
-                memset(base + op->offset, 0,
-                       op->code == OP_NULL_OR_POINTER ? sizeof(void *)
-                                                      : sizeof(struct relais_slice));
-                continue;
-            }
-            if (p && op->code != OP_NULL_OR_POINTER)
-                p = get_value(d, p, op, base + op->offset);
-            if (op->code != OP_NULL_OR_POINTER || !p)
-                break;
-            /* fall through */
-        case OP_POINTER:
-        case OP_UNION:
-        case OP_ARRAY:
-            before = d->top;
-            p = op->code == OP_UNION ? enter_union(d, p, op, base)
-                : op->code == OP_ARRAY
-                    ? enter_array(d, p, op, base)
-                    : enter(d, p, op, base, op->a, (const void **)(base + op->offset));
-            if (p && d->top != before) {
-                base = before->item;
-                op = d->plan->ops + before->program->start - 1;
-            }
-            break;
-        case OP_END:
-            if (d->top == d->frames)
-                return p;
-            before = d->top - 1;
-            p = leave(d, p, before);
-            if (p && d->top > before) {
-                base = before->item;
-                op = d->plan->ops + before->program->start - 1;
-            } else if (p) {
-                base = before->base;
-                op = before->op;
-            }
-            break;
-        default:
-            p = get_value(d, p, op, base + op->offset);
-        }
-        if (!p) {
-            *op_out = op;
-            return NULL;
-        }
+    goto *ops[op->code];
+text:
+    do {
+        if (!(p = get_slice(d, p, true, slot)))
+            goto stop;
+        slot = base + (++op)->offset;
+    } while (op->code == OP_STRING);
+    goto *ops[op->code];
+bytes:
+    if (!(p = get_slice(d, p, false, slot)))
+        goto stop;
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+a_int:
+    do {
+        if (!(p = get_int(d, p, slot)))
+            goto stop;
+        slot = base + (++op)->offset;
+    } while (op->code == OP_INT);
+    goto *ops[op->code];
+a_long:
+    if (!(p = get_long(d, p, slot)))
+        goto stop;
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+symbol:
+    if (!(p = get_enum(d, p, op->a, slot)))
+        goto stop;
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+rare:
+    if (!(p = get_rare(d, p, op, slot)))
+        goto stop;
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+null_or:
+    if (!(p = get_null(d, p, op->flag, &null)))
+        goto stop;
+    *(bool *)slot = true;
+    if (null) {
+        memset(slot, 0, op->b);
+        op += op->a;
     }
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+null_or_text:
+    if (!(p = get_null(d, p, op->flag, &null)))
+        goto stop;
+    if (!null && op->code == OP_NULL_OR_STRING)
+        goto text;
+    if (!null)
+        goto bytes;
+    *(struct relais_slice *)slot = RELAIS_SLICE_NULL;
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+null_or_pointer:
+    *(const void **)slot = NULL;
+    if (!(p = get_null(d, p, op->flag, &null)))
+        goto stop;
+    if (null)
+        goto next;
+inner:
+    top = d->top;
+    if (!(p = enter_any(d, p, op, base)))
+        goto stop;
+    if (d->top == top)
+        goto next;
+item:
+    base = top->item;
+    op = d->plan->ops + top->program->start;
+    slot = base + op->offset;
+    goto *ops[op->code];
+end:
+    if (d->top == d->frames)
+        return p;
+    top = d->top - 1;
+    base = top->base;
+    op = top->op;
+    if (!(p = leave(d, p, top)))
+        goto stop;
+    if (d->top > top)
+        goto item;
+next:
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+stop:
+    *op_out = op;
+    return NULL;
 }
 
 static int fail(const struct decoder *d, const struct relais_avro_op *op,

@@ -26,19 +26,84 @@ struct encoder {
     struct frame frames[RELAIS_AVRO_DEPTH_MAX];
 };
 
+/* Groups of 7 bits, one a byte, for n below 2^56. */
+static inline uint64_t spread(uint64_t n)
+{
+    n = (n & 0x000000000fffffff) | (n & 0x00fffffff0000000) << 4;
+    n = (n & 0x00003fff00003fff) | (n & 0x0fffc0000fffc000) << 2;
+    return (n & 0x007f007f007f007f) | (n & 0x3f803f803f803f80) << 1;
+}
+
+/* Writes up to 10 bytes, of which those after the returned place mean nothing. */
 static inline unsigned char *put_varint(unsigned char *p, uint64_t n)
 {
-    while (n > 127) {
-        *p++ = (unsigned char)(n | 128);
-        n >>= 7;
+    if (n < 128) {
+        *p = (unsigned char)n;
+        return p + 1;
     }
-    *p++ = (unsigned char)n;
-    return p;
+    if (n < 1u << 21) { /* days, most amounts: 2 or 3 bytes */
+        p[0] = (unsigned char)(n | 128);
+        if (n < 1u << 14) {
+            p[1] = (unsigned char)(n >> 7);
+            return p + 2;
+        }
+        p[1] = (unsigned char)(n >> 7 | 128);
+        p[2] = (unsigned char)(n >> 14);
+        return p + 3;
+    }
+    if (n < (uint64_t)1 << 56) {
+        uint64_t bytes = spread(n);
+        unsigned last = (unsigned)(63 - __builtin_clzll(bytes)) / 8;
+
+        bytes |= 0x8080808080808080 & (((uint64_t)1 << (8 * last)) - 1);
+        bytes = htole64(bytes);
+        memcpy(p, &bytes, sizeof(bytes));
+        return p + last + 1;
+    }
+    for (; n > 127; n >>= 7)
+        *p++ = (unsigned char)(n | 128);
+    *p = (unsigned char)n;
+    return p + 1;
 }
 
 static inline unsigned char *put_long(unsigned char *p, int64_t v)
 {
     return put_varint(p, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+}
+
+/* memcpy of texts, most of which are short: halves that overlap, read before written. */
+static inline __attribute__((always_inline)) void copy_text(unsigned char *to,
+                                                            const char *from, size_t len)
+{
+    uint64_t a, b, c, d;
+    uint32_t e, f;
+
+    if (len > 32) {
+        memcpy(to, from, len);
+    } else if (len >= 16) {
+        memcpy(&a, from, 8);
+        memcpy(&b, from + 8, 8);
+        memcpy(&c, from + len - 16, 8);
+        memcpy(&d, from + len - 8, 8);
+        memcpy(to, &a, 8);
+        memcpy(to + 8, &b, 8);
+        memcpy(to + len - 16, &c, 8);
+        memcpy(to + len - 8, &d, 8);
+    } else if (len >= 8) {
+        memcpy(&a, from, 8);
+        memcpy(&b, from + len - 8, 8);
+        memcpy(to, &a, 8);
+        memcpy(to + len - 8, &b, 8);
+    } else if (len >= 4) {
+        memcpy(&e, from, 4);
+        memcpy(&f, from + len - 4, 4);
+        memcpy(to, &e, 4);
+        memcpy(to + len - 4, &f, 4);
+    } else if (len) {
+        to[0] = (unsigned char)from[0];
+        to[len / 2] = (unsigned char)from[len / 2];
+        to[len - 1] = (unsigned char)from[len - 1];
+    }
 }
 
 /* Room for need bytes after p, which moves. NULL: the buffer's ceiling. */
@@ -56,32 +121,49 @@ static inline unsigned char *ensure(struct encoder *e, unsigned char *p, size_t 
     return (size_t)(e->end - p) >= need ? p : make_room(e, p, need);
 }
 
-static inline unsigned char *put_slice(struct encoder *e, unsigned char *p,
-                                       struct relais_slice s, uint32_t rest)
+/* The head and the bytes of a text; rest: what must stay free after it. */
+static inline __attribute__((always_inline)) unsigned char *
+put_slice(struct encoder *e, unsigned char *p, const struct relais_slice *s,
+          uint32_t rest)
 {
-    p = put_long(p, (int64_t)s.len);
-    if (s.len > (size_t)(e->end - p) - rest) {
-        if (s.len > SIZE_MAX / 2 || !(p = make_room(e, p, s.len + rest)))
+    size_t len = s->len;
+
+    if (len < 64)
+        *p++ = (unsigned char)(len << 1);
+    else
+        p = put_varint(p, (uint64_t)len << 1);
+    if (len > (size_t)(e->end - p) - rest) {
+        if (len > SIZE_MAX / 2 || !(p = make_room(e, p, len + rest)))
             return NULL;
     }
-    if (s.len)
-        memcpy(p, s.ptr, s.len);
-    return p + s.len;
+    copy_text(p, s->ptr, len);
+    return p + len;
 }
 
-/* Enters the program of an item, a branch, a pointed record. */
-static unsigned char *enter(struct encoder *e, unsigned char *p, struct frame frame)
+/* Enters the program of an item (left: how many), a branch or a pointed record. */
+static inline unsigned char *enter(struct encoder *e, unsigned char *p,
+                                   const struct relais_avro_op *op, const char *base,
+                                   uint32_t program, const void *item, size_t left,
+                                   uint32_t rest)
 {
-    if (e->top == e->frames + RELAIS_AVRO_DEPTH_MAX) {
+    struct frame *f = e->top;
+
+    if (f == e->frames + RELAIS_AVRO_DEPTH_MAX) {
         e->problem = "data deeper than 64";
         return NULL;
     }
-    if (!frame.item && frame.program->item_size) {
+    f->program = &e->plan->programs[program];
+    if (!item && f->program->item_size) {
         e->problem = "no value where the schema has no null";
         return NULL;
     }
-    *e->top++ = frame;
-    return ensure(e, p, frame.program->room);
+    f->op = op;
+    f->base = base;
+    f->item = item;
+    f->left = f->count = left;
+    f->rest = rest;
+    e->top++;
+    return ensure(e, p, f->program->room);
 }
 
 static unsigned char *enter_union(struct encoder *e, unsigned char *p,
@@ -99,41 +181,28 @@ static unsigned char *enter_union(struct encoder *e, unsigned char *p,
     program = e->plan->branches[branches->first + (uint32_t)slot->branch];
     if (program == RELAIS_AVRO_NO_PROGRAM)
         return p;
-    return enter(e, p,
-                 (struct frame){.op = op,
-                                .base = base,
-                                .program = &e->plan->programs[program],
-                                .item = slot->value,
-                                .rest = branches->rest});
+    return enter(e, p, op, base, program, slot->value, 0, branches->rest);
 }
 
-static unsigned char *enter_array(struct encoder *e, unsigned char *p,
-                                  const struct relais_avro_op *op, const char *base)
+/* Enters an array with items, a union's branch, a pointed record. */
+static unsigned char *enter_any(struct encoder *e, unsigned char *p,
+                                const struct relais_avro_op *op, const char *base)
 {
-    const struct relais_array *slot = (const void *)(base + op->offset);
+    const char *slot = base + op->offset;
+    const struct relais_array *array = (const void *)slot;
 
-    p = put_long(p, (int64_t)slot->count);
-    if (slot->count == 0)
-        return p;
-    return enter(e, p,
-                 (struct frame){.op = op,
-                                .base = base,
-                                .program = &e->plan->programs[op->a],
-                                .item = slot->items,
-                                .left = slot->count,
-                                .count = slot->count,
-                                .rest = op->b});
-}
-
-static unsigned char *enter_pointer(struct encoder *e, unsigned char *p,
-                                    const struct relais_avro_op *op, const char *base)
-{
-    return enter(e, p,
-                 (struct frame){.op = op,
-                                .base = base,
-                                .program = &e->plan->programs[op->a],
-                                .item = *(const char *const *)(base + op->offset),
-                                .rest = op->b});
+    switch (op->code) {
+    case OP_ARRAY:
+        p = put_long(p, (int64_t)array->count);
+        if (array->count == 0)
+            return p;
+        return enter(e, p, op, base, op->a, array->items, array->count, op->b);
+    case OP_UNION:
+        return enter_union(e, p, op, base);
+    default:
+        return enter(e, p, op, base, op->a, *(const void *const *)(const void *)slot, 0,
+                     op->b);
+    }
 }
 
 static inline unsigned char *put_float(unsigned char *p, const char *slot)
@@ -156,21 +225,14 @@ static inline unsigned char *put_double(unsigned char *p, const char *slot)
     return p + sizeof(bits);
 }
 
-/* Ops of one value each; NULL: problem or no room. The others are entered by run. */
-static inline unsigned char *put_value(struct encoder *e, unsigned char *p,
-                                       const struct relais_avro_op *op, const char *base)
+/* The ops that are seldom met, of one value each. */
+static unsigned char *put_rare(struct encoder *e, unsigned char *p,
+                               const struct relais_avro_op *op, const char *slot)
 {
-    const char *slot = base + op->offset;
-    int32_t symbol;
-
     switch (op->code) {
     case OP_BOOLEAN:
         *p = *(const bool *)slot;
         return p + 1;
-    case OP_INT:
-        return put_long(p, *(const int32_t *)(const void *)slot);
-    case OP_LONG:
-        return put_long(p, *(const int64_t *)(const void *)slot);
     case OP_FLOAT:
         return put_float(p, slot);
     case OP_DOUBLE:
@@ -178,88 +240,124 @@ static inline unsigned char *put_value(struct encoder *e, unsigned char *p,
     case OP_FIXED:
         memcpy(p, slot, op->a);
         return p + op->a;
-    case OP_ENUM:
-        symbol = *(const int32_t *)(const void *)slot;
-        if ((uint32_t)symbol < op->a)
-            return put_long(p, symbol);
-        e->problem = "symbol that the enum lacks";
-        return NULL;
-    case OP_MARK:
+    default:
         e->field_ends[op->a] = (uint32_t)((size_t)((char *)p - e->out->data) - e->began);
         return p;
-    default:
-        return put_slice(e, p, *(const struct relais_slice *)(const void *)slot, op->b);
     }
 }
 
-/* Runs until the root's end. NULL: problem, or no room; *op_out: where. */
+/* Runs until the root's end. NULL: problem, or no room; *op_out: where. Each op jumps to
+ * the next by itself: the processor then guesses by the op that was (a switch makes one
+ * jump of all, and doubles the time). */
 static unsigned char *run(struct encoder *e, unsigned char *p,
                           const struct relais_avro_op *op, const char *base,
                           const struct relais_avro_op **op_out)
 {
-    struct frame *before, *top;
+    static const void *const ops[] = {
+        [OP_END] = &&end,
+        [OP_BOOLEAN] = &&rare,
+        [OP_INT] = &&a_int,
+        [OP_LONG] = &&a_long,
+        [OP_FLOAT] = &&rare,
+        [OP_DOUBLE] = &&rare,
+        [OP_BYTES] = &&text,
+        [OP_STRING] = &&text,
+        [OP_FIXED] = &&rare,
+        [OP_ENUM] = &&symbol,
+        [OP_ARRAY] = &&inner,
+        [OP_UNION] = &&inner,
+        [OP_POINTER] = &&inner,
+        [OP_NULL_OR] = &&null_or,
+        [OP_NULL_OR_BYTES] = &&null_or_text,
+        [OP_NULL_OR_STRING] = &&null_or_text,
+        [OP_NULL_OR_POINTER] = &&null_or_pointer,
+        [OP_MARK] = &&rare,
+    };
+    const void *slot = base + op->offset;
+    struct frame *top;
 
-    for (;; op++) {
-        switch (op->code) {
-        case OP_NULL_OR:
-            if (*(const bool *)(base + op->offset)) {
-                *p++ = (unsigned char)((1 - op->flag) << 1);
-            } else {
-                *p++ = (unsigned char)(op->flag << 1);
-                op += op->a;
-            }
-            continue;
-        case OP_NULL_OR_BYTES:
-        case OP_NULL_OR_STRING:
-        case OP_NULL_OR_POINTER:
-            if (!*(const void *const *)(const void *)(base + op->offset)) {
-                *p++ = (unsigned char)(op->flag << 1);
-                continue;
-            }
-            *p++ = (unsigned char)((1 - op->flag) << 1);
-            if (op->code != OP_NULL_OR_POINTER) {
-                p = put_value(e, p, op, base);
-                break;
-            }
-            /* fall through */
-        case OP_POINTER:
-        case OP_UNION:
-        case OP_ARRAY:
-            before = e->top;
-            p = op->code == OP_UNION   ? enter_union(e, p, op, base)
-                : op->code == OP_ARRAY ? enter_array(e, p, op, base)
-                                       : enter_pointer(e, p, op, base);
-            if (p && e->top != before) {
-                base = before->item;
-                op = e->plan->ops + before->program->start - 1;
-            }
-            break;
-        case OP_END:
-            if (e->top == e->frames)
-                return p;
-            top = e->top - 1;
-            if (top->left > 1) {
-                top->left--;
-                base = top->item += top->program->item_size;
-                op = e->plan->ops + top->program->start - 1;
-                p = ensure(e, p, top->program->room);
-                break;
-            }
-            e->top = top;
-            base = top->base;
-            op = top->op;
-            p = ensure(e, p, top->rest + (size_t)1);
-            if (p && top->left)
-                *p++ = 0;
-            break;
-        default:
-            p = put_value(e, p, op, base);
-        }
-        if (!p) {
-            *op_out = op;
-            return NULL;
-        }
+    goto *ops[op->code];
+text:
+    do {
+        if (!(p = put_slice(e, p, slot, op->b)))
+            goto stop;
+        slot = base + (++op)->offset;
+    } while (op->code == OP_STRING);
+    goto *ops[op->code];
+a_int:
+    do {
+        p = put_long(p, *(const int32_t *)slot);
+        slot = base + (++op)->offset;
+    } while (op->code == OP_INT);
+    goto *ops[op->code];
+a_long:
+    p = put_long(p, *(const int64_t *)slot);
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+symbol:
+    if (*(const uint32_t *)slot >= op->a) {
+        e->problem = "symbol that the enum lacks";
+        goto stop;
     }
+    p = put_varint(p, (uint64_t) * (const uint32_t *)slot << 1);
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+null_or:
+    *p++ = (unsigned char)((*(const bool *)slot ^ op->flag) << 1);
+    if (!*(const bool *)slot)
+        op += op->a;
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+null_or_text:
+    *p++ = (unsigned char)((!!*(const void *const *)slot ^ op->flag) << 1);
+    if (*(const void *const *)slot)
+        goto text;
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+rare:
+    p = put_rare(e, p, op, slot);
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+null_or_pointer:
+    *p++ = (unsigned char)((!!*(const void *const *)slot ^ op->flag) << 1);
+    if (!*(const void *const *)slot)
+        goto next;
+inner:
+    top = e->top;
+    p = enter_any(e, p, op, base);
+    if (!p)
+        goto stop;
+    if (e->top == top)
+        goto next;
+item:
+    base = top->item;
+    op = e->plan->ops + top->program->start;
+    slot = base + op->offset;
+    goto *ops[op->code];
+end:
+    if (e->top == e->frames)
+        return p;
+    top = e->top - 1;
+    if (top->left > 1) {
+        top->left--;
+        top->item += top->program->item_size;
+        if (!(p = ensure(e, p, top->program->room)))
+            goto stop;
+        goto item;
+    }
+    e->top = top;
+    base = top->base;
+    op = top->op;
+    if (!(p = ensure(e, p, top->rest + (size_t)1)))
+        goto stop;
+    if (top->left)
+        *p++ = 0;
+next:
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+stop:
+    *op_out = op;
+    return NULL;
 }
 
 static void fail(const struct encoder *e, const struct relais_avro_op *op,
