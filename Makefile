@@ -1,7 +1,9 @@
 # relais: make help
 # BUILD= another folder for everything that is made.
 BUILD   ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 CLANG   ?= clang
 PREFIX  ?= /usr/local
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
@@ -101,7 +103,7 @@ deps deps-test deps-extra: ; @tests/deps.sh $(PKG_$(if $(filter deps,$@),BUILD,$
 # The targets below install, build, then act: the build is a make of its own, since what
 # pkg-config says is only known once the packages are there.
 demo: deps
-	@mkdir -p $(BUILD) && { $(SUB) all >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log; exit 1; }; }
+	@mkdir -p $(BUILD) && { $(SUB) all tools >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log; exit 1; }; }
 	@tests/demo/demo.sh $(BUILD)
 
 test: deps-test

@@ -9,6 +9,7 @@ extern const struct cli_command cli_source;    /* run.c */
 extern const struct cli_command cli_sink;      /* run.c */
 extern const struct cli_command cli_publish;   /* run.c */
 extern const struct cli_command cli_subscribe; /* subscribe.c */
+extern const struct cli_command cli_check;     /* check.c */
 extern const struct cli_command cli_depot;     /* depot.c */
 extern const struct cli_command cli_topics;    /* topics.c */
 extern const struct cli_command cli_doctor;    /* doctor.c */
