@@ -1,16 +1,22 @@
 #ifndef RELAIS_CONSUMERS_EVENT_JSON_H
 #define RELAIS_CONSUMERS_EVENT_JSON_H
 
-/* The JSON line of an event, as `relais subscribe` prints it: {"topic","partition",
- * "offset","timestamp","key","headers":{},"subject","schema_id","value":{}}. timestamp:
- * RFC 3339, UTC, null where Kafka has none. Key and header values that are not UTF-8:
- * {"base64":"..."}. Headers: the first 64, the last of a name counts. An event with a
- * problem: value null, and "problem":"CODE where: text" at the end. Errors: LIMIT.
+/* An event as the record that a sink is given, and as the JSON line of `relais subscribe`
+ * (core/record.h: relais_record_print; sink_file writes the same). Headers: the first 64,
+ * the last of a name counts, as in Kafka Connect; a value that is not UTF-8 is base64.
+ * Errors: LIMIT (arena or line too small); that of the event's value.
  */
 
 #include "consumers/subscriber.h"
+#include "core/record.h"
 
-/* Appends one line, without its end. arena: scratch for the value's tree. */
+/* Fills rec (zeroed by the caller), kind EVENT. Key, topic and schema are borrowed from
+ * the event; the rest is in the arena. An event with a problem: value NULL, rec->problem.
+ */
+int event_record(const struct relais_event *event, struct relais_arena *arena,
+                 struct relais_record *rec, struct relais_error *err) RELAIS_MUST_CHECK;
+
+/* Appends one line, without its end. arena: scratch. */
 int event_json_line(const struct relais_event *event, struct relais_arena *arena,
                     struct relais_buf *out, struct relais_error *err) RELAIS_MUST_CHECK;
 

@@ -52,9 +52,11 @@ int subscriber_poll(struct subscriber *sub, int timeout_ms,
 int subscriber_commit(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
 /* Changes whenever partitions came or went. */
 uint64_t subscriber_generation(const struct subscriber *sub);
-/* Fetches nothing while paused; poll still serves the group, and gives what was fetched.
- */
+/* Paused, nothing more is fetched: poll gives what was fetched, serve gives nothing. */
 void subscriber_pause(struct subscriber *sub, bool pause);
+/* Stays in the group without taking an event: for waits, with fetching paused. */
+int subscriber_serve(struct subscriber *sub, int timeout_ms,
+                     struct relais_error *err) RELAIS_MUST_CHECK;
 /* Everything assigned was given up to the end it had at the first call. */
 bool subscriber_at_end(struct subscriber *sub);
 /* Records between the positions and the ends known, over what is assigned. */

@@ -95,7 +95,8 @@ struct relais_batch {
 
 /* An EVENT as one line of JSON, without its end: {"topic","partition","offset",
  * "timestamp","key","headers":{},"subject","schema_id","value":{}}. What `relais
- * subscribe` prints and sink_file writes. -1: larger than out's ceiling. */
+ * subscribe` prints and sink_file writes. timestamp: RFC 3339, UTC; null below 0. With a
+ * problem: "problem":"CODE where: text" at the end. -1: larger than out's ceiling. */
 int relais_record_print(const struct relais_record *rec,
                         struct relais_buf *out) RELAIS_MUST_CHECK;
 

@@ -1,0 +1,227 @@
+/* What an event shows of itself: the accessors of the public API, and its value as a
+ * tree.
+ */
+
+#include "consumers/subscriber_internal.h"
+
+#define JSON_MAX (16u << 20)
+
+/* The first byte of an encrypted field (contract A11). Clear text never begins so. */
+#define SEALED '\x01'
+
+const void *event_message(const struct relais_event *event) { return event->msg; }
+
+const struct relais_error *event_error(const struct relais_event *event)
+{
+    return event->problem;
+}
+
+bool event_header_at(const struct relais_event *event, size_t i, const char **name_out,
+                     struct relais_slice *value_out)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+
+    if (rd_kafka_message_headers(event->msg, &headers) ||
+        rd_kafka_header_get_all(headers, i, name_out, &value, &value_out->len))
+        return false;
+    value_out->ptr = value;
+    return true;
+}
+
+/* ---- the value as a tree ---- */
+
+static int open_value(const struct relais_avro_type *type, struct relais_value *v,
+                      struct relais_arena *arena, unsigned depth,
+                      struct relais_error *err);
+
+/* An opened field holds its clear text in the bytes' place: a string, or an object. */
+static int open_clear(const struct relais_avro_field *field, struct relais_value *v,
+                      struct relais_arena *arena, struct relais_error *err)
+{
+    struct relais_value *clear;
+
+    if (v->kind != RELAIS_VALUE_BYTES || !v->text.len || v->text.ptr[0] == SEALED)
+        return 0;
+    if (strcmp(field->clear, "json") != 0) {
+        v->kind = RELAIS_VALUE_STRING;
+        return 0;
+    }
+    clear = relais_value_parse(arena, v->text, err);
+    if (!clear)
+        return -1;
+    v->kind = clear->kind;
+    v->boolean = clear->boolean;
+    v->number = clear->number;
+    v->real = clear->real;
+    v->text = clear->text;
+    v->child = clear->child;
+    v->last = clear->last;
+    v->count = clear->count;
+    return 0;
+}
+
+static int open_record(const struct relais_avro_type *type, struct relais_value *v,
+                       struct relais_arena *arena, unsigned depth,
+                       struct relais_error *err)
+{
+    struct relais_value *child = v->child;
+
+    for (uint32_t i = 0; i < type->count && child; i++, child = child->next) {
+        const struct relais_avro_field *field = &type->fields[i];
+
+        if (!child->name || strcmp(child->name, field->name) != 0)
+            return relais_error_set(err, RELAIS_E_BUG, field->name,
+                                    "value and schema differ");
+        if (field->clear ? open_clear(field, child, arena, err)
+                         : open_value(field->type, child, arena, depth + 1, err))
+            return -1;
+    }
+    return 0;
+}
+
+static int open_value(const struct relais_avro_type *type, struct relais_value *v,
+                      struct relais_arena *arena, unsigned depth,
+                      struct relais_error *err)
+{
+    if (depth > RELAIS_AVRO_DEPTH_MAX)
+        return relais_error_set(err, RELAIS_E_LIMIT, "value", "too deep");
+    if (type->kind == RELAIS_AVRO_UNION && type->null_branch >= 0 && type->count == 2)
+        type = type->branches[!type->null_branch];
+    if (type->kind == RELAIS_AVRO_RECORD && v->kind == RELAIS_VALUE_RECORD)
+        return open_record(type, v, arena, depth, err);
+    if (type->kind == RELAIS_AVRO_ARRAY && v->kind == RELAIS_VALUE_ARRAY)
+        for (struct relais_value *c = v->child; c; c = c->next)
+            if (open_value(type->item, c, arena, depth + 1, err))
+                return -1;
+    return 0;
+}
+
+struct relais_value *event_value(const struct relais_event *event,
+                                 struct relais_arena *arena, struct relais_error *err)
+{
+    const struct relais_avro *schema = event->schema ? event->schema->schema : NULL;
+    struct relais_value *v;
+
+    if (!event->data) {
+        if (event->problem)
+            *err = *event->problem;
+        return NULL;
+    }
+    v = relais_avro_to_value(schema, event->data, arena, err);
+    if (v && open_value(relais_avro_root(schema), v, arena, 0, err))
+        return NULL;
+    return v;
+}
+
+/* ---- the public API ---- */
+
+const char *relais_event_problem(const struct relais_event *event)
+{
+    const struct relais_error *e = event->problem;
+    struct relais_slice text;
+
+    if (!e)
+        return NULL;
+    text = relais_arena_printf(&event->batch->arena, "%s %s: %s",
+                               relais_error_name(e->code), e->where, e->text);
+    return text.ptr ? text.ptr : relais_error_name(e->code);
+}
+
+const char *relais_event_topic(const struct relais_event *event)
+{
+    return event->part->topic;
+}
+
+int32_t relais_event_partition(const struct relais_event *event)
+{
+    return event->part->partition;
+}
+
+int64_t relais_event_offset(const struct relais_event *event)
+{
+    return event->msg->offset;
+}
+
+int64_t relais_event_timestamp_ms(const struct relais_event *event)
+{
+    return rd_kafka_message_timestamp(event->msg, NULL);
+}
+
+const char *relais_event_key(const struct relais_event *event, size_t *len_out)
+{
+    *len_out = event->msg->key_len;
+    return event->msg->key;
+}
+
+const char *relais_event_header(const struct relais_event *event, const char *name,
+                                size_t *len_out)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+
+    *len_out = 0;
+    if (rd_kafka_message_headers(event->msg, &headers) ||
+        rd_kafka_header_get_last(headers, name, &value, len_out))
+        return NULL;
+    return value;
+}
+
+const char *relais_event_subject(const struct relais_event *event)
+{
+    return event->schema ? event->schema->as.name : NULL;
+}
+
+int32_t relais_event_schema_id(const struct relais_event *event)
+{
+    return event->schema_id;
+}
+
+const char *relais_event_id(const struct relais_event *event) { return event->id; }
+
+int64_t relais_event_sequence(const struct relais_event *event)
+{
+    return event->sequence;
+}
+
+int64_t relais_event_observed_us(const struct relais_event *event)
+{
+    return event->observed_us;
+}
+
+const char *relais_event_json(struct relais_event *event, size_t *len_out)
+{
+    struct relais_arena scratch = RELAIS_ARENA_INIT(JSON_MAX);
+    struct relais_buf buf = RELAIS_BUF_INIT(JSON_MAX);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_value *v;
+
+    if (!event->json && (v = event_value(event, &scratch, &err)) &&
+        !relais_value_print(v, &buf)) {
+        struct relais_slice text =
+            relais_arena_slice(&event->batch->arena, relais_buf_slice(&buf));
+
+        event->json = text.ptr;
+        event->json_len = text.len;
+    }
+    relais_buf_release(&buf);
+    relais_arena_release(&scratch);
+    *len_out = event->json_len;
+    return event->json;
+}
+
+const void *relais_event_struct(const struct relais_event *event, const char *full_name)
+{
+    const struct relais_contract *contract =
+        event->schema ? event->schema->contract : NULL;
+
+    return contract && strcmp(contract->name, full_name) == 0 ? event->data : NULL;
+}
+
+bool relais_event_newer(const struct relais_event *event, int64_t stored_observed_us,
+                        int64_t stored_sequence)
+{
+    if (event->observed_us != stored_observed_us)
+        return event->observed_us > stored_observed_us;
+    return event->sequence > stored_sequence;
+}

@@ -1,0 +1,546 @@
+#include "consumers/subscriber_internal.h"
+#include "core/day.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GROUP_NONE      "relais-sans-groupe" /* librdkafka wants one; nothing is committed */
+#define CLOSE_S         5
+#define METADATA_MS     2000
+#define BATCH_ARENA_MAX (32u << 20)
+
+void subscriber_notice(struct subscriber *sub, const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+
+    if (!sub->options.notice)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    sub->options.notice(sub->options.user, text);
+}
+
+/* ---- the consumer of librdkafka: made, started, closed ---- */
+
+static int consumer_set(rd_kafka_conf_t *kconf, const char *name, const char *value,
+                        struct relais_error *err)
+{
+    char text[160];
+
+    if (rd_kafka_conf_set(kconf, name, value, text, sizeof(text)) == RD_KAFKA_CONF_OK)
+        return 0;
+    return relais_error_set(err, RELAIS_E_CONF_VALUE, name, "%s", text);
+}
+
+static int check_strategy(const rd_kafka_conf_t *kconf, struct relais_error *err)
+{
+    char value[128];
+    size_t size = sizeof(value);
+
+    if (rd_kafka_conf_get(kconf, "partition.assignment.strategy", value, &size) ||
+        !strstr(value, "cooperative"))
+        return 0;
+    return relais_error_set(err, RELAIS_E_CONF_VALUE,
+                            "[kafka] partition.assignment.strategy",
+                            "cooperative rebalances are not supported");
+}
+
+static int consumer_open(struct subscriber *sub, struct relais_error *err)
+{
+    rd_kafka_conf_t *kconf =
+        relais_kafka_conf(sub->options.conf, RELAIS_KAFKA_CONSUMER, err);
+    char text[160];
+
+    if (!kconf)
+        return -1;
+    if (consumer_set(kconf, "group.id", sub->group ? sub->group : GROUP_NONE, err) ||
+        consumer_set(kconf, "enable.auto.commit", "false", err) ||
+        consumer_set(kconf, "enable.partition.eof", "true", err) ||
+        check_strategy(kconf, err)) {
+        rd_kafka_conf_destroy(kconf);
+        return -1;
+    }
+    sub->link = relais_zalloc(sizeof(*sub->link));
+    sub->link->sub = sub;
+    relais_kafka_watch(kconf, &sub->link->watch);
+    rd_kafka_conf_set_rebalance_cb(kconf, on_rebalance);
+    sub->rk = rd_kafka_new(RD_KAFKA_CONSUMER, kconf, text, sizeof(text));
+    if (!sub->rk) {
+        rd_kafka_conf_destroy(kconf);
+        free(sub->link);
+        sub->link = NULL;
+        return relais_error_set(err, RELAIS_E_CONF_VALUE, "[kafka]", "%s", text);
+    }
+    rd_kafka_poll_set_consumer(sub->rk);
+    sub->queue = rd_kafka_queue_get_consumer(sub->rk);
+    sub->commits = rd_kafka_queue_new(sub->rk);
+    sub->started = false;
+    sub->tick_us = relais_monotonic_us();
+    return 0;
+}
+
+static void drop_batch(struct batch *batch)
+{
+    for (; batch->at < batch->count; batch->at++) {
+        if (batch->msgs[batch->at])
+            rd_kafka_message_destroy(batch->msgs[batch->at]);
+        batch->msgs[batch->at] = NULL;
+    }
+}
+
+static size_t events_held(const struct subscriber *sub)
+{
+    size_t held = 0;
+
+    for (const struct batch *b = sub->all; b; b = b->next_all)
+        held += b->live;
+    return held;
+}
+
+/* Leaves the group, by way of on_rebalance(), within CLOSE_S. */
+static void leave(struct subscriber *sub)
+{
+    rd_kafka_queue_t *closing = rd_kafka_queue_new(sub->rk);
+    int64_t until_us = relais_monotonic_us() + CLOSE_S * INT64_C(1000000);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(sub->rk, closing);
+
+    if (error)
+        rd_kafka_error_destroy(error);
+    else
+        while (!rd_kafka_consumer_closed(sub->rk) && relais_monotonic_us() < until_us)
+            rd_kafka_queue_poll_callback(closing, 50);
+    rd_kafka_queue_destroy(closing);
+}
+
+/* Events that are held keep librdkafka from ending: its end is not waited for then. */
+static void consumer_close(struct subscriber *sub)
+{
+    if (!sub->rk)
+        return;
+    sub->closing = true;
+    if (sub->batch)
+        drop_batch(sub->batch);
+    leave(sub);
+    sub->closing = false;
+    assign_forget(sub);
+    sub->link->sub = NULL;
+    rd_kafka_queue_destroy(sub->queue);
+    rd_kafka_queue_destroy(sub->commits);
+    if (relais_kafka_destroy(sub->rk, events_held(sub) ? 0 : CLOSE_S))
+        sub->hanging = true;
+    else
+        free(sub->link);
+    sub->link = NULL;
+    sub->rk = NULL;
+    sub->started = false;
+}
+
+static int start(struct subscriber *sub, int timeout_ms, struct relais_error *err)
+{
+    int32_t count;
+
+    if (timeout_ms < 100 || timeout_ms > METADATA_MS)
+        timeout_ms = METADATA_MS;
+    if (!sub->group) {
+        if (assign_all(sub, timeout_ms, err))
+            return -1;
+    } else {
+        for (size_t i = 0; sub->topics[i]; i++)
+            if (relais_kafka_partitions(sub->rk, sub->topics[i], timeout_ms, &count, err))
+                return -1;
+        if (assign_subscribe(sub, err))
+            return -1;
+    }
+    relais_kafka_watch_clear(&sub->link->watch);
+    sub->started = true;
+    return 0;
+}
+
+/* A consumer that is started. A refusal of credentials that lasts is CONF. */
+static int ready(struct subscriber *sub, int timeout_ms, struct relais_error *err)
+{
+    struct relais_error first = RELAIS_ERROR_INIT;
+
+    if (sub->broken.code) {
+        *err = sub->broken;
+        relais_error_clear(&sub->broken);
+        if (sub->options.revoking)
+            sub->options.revoking(sub->options.user, true);
+        consumer_close(sub);
+        return -1;
+    }
+    if (!sub->rk && consumer_open(sub, err))
+        return -1;
+    if (sub->started)
+        return relais_kafka_watch_check(&sub->link->watch, err);
+    if (!start(sub, timeout_ms, &first))
+        return 0;
+    rd_kafka_poll(sub->rk, 0); /* error_cb */
+    if (relais_kafka_watch_check(&sub->link->watch, err))
+        return -1;
+    *err = first;
+    return -1;
+}
+
+/* ---- what librdkafka reports in the place of a message ---- */
+
+static int on_fatal(struct subscriber *sub, struct relais_error *err)
+{
+    char text[160];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(sub->rk, text, sizeof(text));
+
+    drop_batch(sub->batch); /* what it still gives belongs to another */
+    relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, "consumer", "%s", text);
+    if (code != RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+        return 0; /* the next poll makes it anew */
+    return relais_error_set(err, RELAIS_E_CONF_VALUE, "group.instance.id",
+                            "another process has it: %s", text);
+}
+
+static int on_lost(struct subscriber *sub, struct part *part, struct relais_error *err)
+{
+    if (part->assigned) {
+        part->lost = true;
+        relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, part->topic,
+                         "position of partition %" PRId32 " lost", part->partition);
+    }
+    if (sub->options.skip_lost)
+        return 0;
+    return relais_error_set(err, RELAIS_E_POSITION_LOST, part->topic,
+                            "partition %" PRId32 ": events were deleted by retention "
+                            "before they were read; ask for a re-publication, then go "
+                            "on at the first left (position_perdue)",
+                            part->partition);
+}
+
+static int on_denied(struct subscriber *sub, struct part *part, rd_kafka_resp_err_t code,
+                     struct relais_error *err)
+{
+    if (!sub->ever_fetched)
+        return relais_kafka_error(err, code, part->topic, "read");
+    if (!part->denied)
+        subscriber_notice(sub, "topic=%s partition=%" PRId32 " read=denied", part->topic,
+                          part->partition);
+    part->denied = true;
+    return 0;
+}
+
+static void on_end(struct subscriber *sub, const rd_kafka_message_t *msg)
+{
+    struct part *part = part_of(sub, msg);
+
+    part->denied = false;
+    if (part->assigned)
+        part->position = msg->offset;
+    sub->ever_fetched = true;
+}
+
+static int on_message_error(struct subscriber *sub, const rd_kafka_message_t *msg,
+                            struct relais_error *err)
+{
+    switch (msg->err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        on_end(sub, msg);
+        return 0;
+    case RD_KAFKA_RESP_ERR__FATAL:
+        return on_fatal(sub, err);
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        return msg->rkt ? on_lost(sub, part_of(sub, msg), err) : 0;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        if (!msg->rkt)
+            return relais_kafka_error(err, msg->err, sub->topics[0], "read");
+        return on_denied(sub, part_of(sub, msg), msg->err, err);
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+        return sub->group ? relais_kafka_error(err, msg->err, sub->group, "group") : 0;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        if (!sub->missing_since_us)
+            sub->missing_since_us = relais_monotonic_us();
+        return 0;
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__UNDERFLOW:
+    case RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE:
+        relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL,
+                         msg->rkt ? rd_kafka_topic_name(msg->rkt) : "consumer", "%s",
+                         rd_kafka_err2str(msg->err));
+        return 0;
+    default: /* retried inside */
+        subscriber_notice(sub, "kafka=%s", rd_kafka_err2name(msg->err));
+        return 0;
+    }
+}
+
+/* ---- batches ---- */
+
+static struct batch *batch_new(struct subscriber *sub)
+{
+    struct batch *batch = sub->spare;
+
+    if (batch) {
+        sub->spare = batch->next_free;
+        return batch;
+    }
+    batch = relais_zalloc(sizeof(*batch));
+    batch->sub = sub;
+    batch->arena = (struct relais_arena)RELAIS_ARENA_INIT(BATCH_ARENA_MAX);
+    batch->next_all = sub->all;
+    sub->all = batch;
+    return batch;
+}
+
+/* Appends to the batch. Rebalances happen in here: what was fetched before a partition
+ * was revoked in this very call is dropped. */
+static ssize_t consume(struct subscriber *sub, int timeout_ms, size_t max)
+{
+    struct batch *batch = sub->batch;
+    uint64_t generation = sub->generation;
+    rd_kafka_message_t **msgs = batch->msgs + batch->count;
+    ssize_t n;
+
+    sub->call++;
+    sub->full_call = max > 1;
+    n = rd_kafka_consume_batch_queue(sub->queue, timeout_ms, msgs, max);
+    if (n <= 0)
+        return n;
+    batch->count += (size_t)n;
+    for (ssize_t i = 0; generation != sub->generation && i < n; i++) {
+        if (!msgs[i]->rkt || part_of(sub, msgs[i])->assigned)
+            continue;
+        rd_kafka_message_destroy(msgs[i]);
+        msgs[i] = NULL;
+    }
+    return n;
+}
+
+/* Takes what is there; where nothing is, waits for the first. (With a time-out librdkafka
+ * would wait until the whole batch is full.) */
+static int refill(struct subscriber *sub, int timeout_ms, struct relais_error *err)
+{
+    if (ready(sub, timeout_ms, err))
+        return -1;
+    if (sub->batch && sub->batch->live)
+        sub->batch = NULL; /* its last event puts it among the spare ones */
+    if (!sub->batch)
+        sub->batch = batch_new(sub);
+    sub->batch->count = sub->batch->at = 0;
+    if (consume(sub, 0, BATCH_MAX) <= 0 && timeout_ms > 0)
+        consume(sub, timeout_ms, 1);
+    if (watchdog_tick(sub, &sub->broken) && sub->broken.code == RELAIS_E_TOPIC_MISSING) {
+        *err = sub->broken;
+        relais_error_clear(&sub->broken);
+        return -1;
+    }
+    return 0;
+}
+
+/* The message at batch->at: 1 an event, 0 nothing to give, -1. */
+static int take(struct subscriber *sub, struct relais_event **event_out,
+                struct relais_error *err)
+{
+    struct batch *batch = sub->batch;
+    rd_kafka_message_t *msg = batch->msgs[batch->at];
+    struct relais_event *ev = &batch->events[batch->at];
+    struct part *part;
+
+    if (!msg || msg->err) {
+        int rc = 0;
+
+        batch->msgs[batch->at++] = NULL;
+        if (msg) {
+            rc = on_message_error(sub, msg, err);
+            rd_kafka_message_destroy(msg);
+        }
+        return rc;
+    }
+    part = part_of(sub, msg);
+    if (!part->assigned) {
+        batch->msgs[batch->at++] = NULL;
+        rd_kafka_message_destroy(msg);
+        return 0;
+    }
+    *ev = (struct relais_event){.batch = batch, .msg = msg, .part = part};
+    if (event_decode(&sub->schemas, ev, err)) {
+        ev->msg = NULL;
+        return -1; /* the same message again at the next poll */
+    }
+    batch->msgs[batch->at++] = NULL;
+    batch->live++;
+    part->next = part->position = msg->offset + 1;
+    part->denied = false;
+    sub->ever_fetched = true;
+    *event_out = ev;
+    return 1;
+}
+
+int subscriber_poll(struct subscriber *sub, int timeout_ms,
+                    struct relais_event **event_out, struct relais_error *err)
+{
+    int64_t until_us = -1;
+
+    *event_out = NULL;
+    for (;;) {
+        int64_t now_us;
+
+        while (sub->batch && sub->batch->at < sub->batch->count) {
+            int rc = take(sub, event_out, err);
+
+            if (rc)
+                return rc;
+        }
+        now_us = relais_monotonic_us();
+        if (until_us < 0)
+            until_us = now_us + timeout_ms * INT64_C(1000);
+        else if (now_us >= until_us)
+            return 0;
+        if (refill(sub, (int)((until_us - now_us) / 1000), err))
+            return -1;
+    }
+}
+
+int subscriber_serve(struct subscriber *sub, int timeout_ms, struct relais_error *err)
+{
+    struct batch *batch;
+    size_t before;
+
+    if (ready(sub, timeout_ms, err))
+        return -1;
+    if (!sub->batch)
+        sub->batch = batch_new(sub);
+    batch = sub->batch;
+    before = batch->count;
+    if (before == BATCH_MAX + BATCH_SLACK)
+        return 0;
+    consume(sub, timeout_ms, 1);
+    /* a message that was under way waits for its poll; an error is said now */
+    if (batch->count > before && batch->msgs[before] && batch->msgs[before]->err) {
+        rd_kafka_message_t *msg = batch->msgs[before];
+        int rc;
+
+        batch->count = before;
+        batch->msgs[before] = NULL;
+        rc = on_message_error(sub, msg, err);
+        rd_kafka_message_destroy(msg);
+        return rc;
+    }
+    return 0;
+}
+
+void relais_event_free(struct relais_event *event)
+{
+    struct batch *batch;
+
+    if (!event || !event->msg)
+        return;
+    batch = event->batch;
+    rd_kafka_message_destroy(event->msg);
+    event->msg = NULL;
+    if (--batch->live)
+        return;
+    relais_arena_reset(&batch->arena);
+    if (batch != batch->sub->batch) {
+        batch->next_free = batch->sub->spare;
+        batch->sub->spare = batch;
+    }
+}
+
+uint64_t subscriber_generation(const struct subscriber *sub) { return sub->generation; }
+
+void subscriber_pause(struct subscriber *sub, bool pause)
+{
+    rd_kafka_topic_partition_list_t *list;
+
+    if (!sub->rk || sub->paused == pause)
+        return;
+    sub->paused = pause;
+    list = assigned_list(sub, false);
+    if (list->cnt && pause)
+        rd_kafka_pause_partitions(sub->rk, list);
+    else if (list->cnt)
+        rd_kafka_resume_partitions(sub->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+bool subscriber_seen(struct subscriber *sub, const struct relais_event *event)
+{
+    struct part *part = part_find(sub, event->part->topic, event->part->partition);
+    unsigned char id[16];
+
+    if (!relais_uuid_parse(relais_slice_str(event->id), id))
+        return false;
+    if (!part->seen)
+        part->seen = seen_new();
+    return seen_test(part->seen, id, relais_event_offset(event));
+}
+
+/* ---- life ---- */
+
+struct subscriber *subscriber_new(const struct subscriber_options *options,
+                                  struct relais_error *err)
+{
+    struct subscriber *sub;
+    size_t count = 0;
+
+    while (options->topics && options->topics[count])
+        count++;
+    if (!count) {
+        relais_error_set(err, RELAIS_E_CONF_VALUE, "topics", "none given");
+        return NULL;
+    }
+    sub = relais_zalloc(sizeof(*sub));
+    sub->options = *options;
+    sub->call = 1; /* 0: no call */
+    sub->group = options->group ? relais_strdup(options->group) : NULL;
+    sub->topics = relais_zalloc((count + 1) * sizeof(char *));
+    for (size_t i = 0; i < count; i++)
+        sub->topics[i] = relais_strdup(options->topics[i]);
+    if (event_schemas_open(&sub->schemas, options->conf, err) ||
+        consumer_open(sub, err)) {
+        subscriber_free(sub);
+        return NULL;
+    }
+    return sub;
+}
+
+bool subscriber_free(struct subscriber *sub)
+{
+    bool hanging;
+
+    if (!sub)
+        return false;
+    for (struct batch *b = sub->all; b; b = b->next_all)
+        for (size_t i = 0; b->live && i < b->count; i++)
+            if (b->events[i].msg) {
+                rd_kafka_message_destroy(b->events[i].msg);
+                b->events[i].msg = NULL;
+                b->live--;
+            }
+    consumer_close(sub);
+    hanging = sub->hanging;
+    while (sub->all) {
+        struct batch *next = sub->all->next_all;
+
+        relais_arena_release(&sub->all->arena);
+        free(sub->all);
+        sub->all = next;
+    }
+    for (size_t i = 0; i < sub->part_count; i++) {
+        seen_free(sub->parts[i]->seen);
+        free(sub->parts[i]->topic);
+        free(sub->parts[i]);
+    }
+    free(sub->parts);
+    event_schemas_close(&sub->schemas);
+    for (size_t i = 0; sub->topics[i]; i++)
+        free(sub->topics[i]);
+    free(sub->topics);
+    free(sub->group);
+    free(sub);
+    return hanging;
+}

@@ -1,0 +1,155 @@
+#ifndef RELAIS_CONSUMERS_SUBSCRIBER_INTERNAL_H
+#define RELAIS_CONSUMERS_SUBSCRIBER_INTERNAL_H
+
+/* What the files of the subscriber share: subscriber.c (life, poll, commit), assign.c
+ * (partitions and positions), watchdog.c (standstill, lag, ends), event.c (decoding).
+ */
+
+#include "consumers/seen.h"
+#include "consumers/subscriber.h"
+#include "core/kafka.h"
+#include "schemas/check.h"
+#include "schemas/registry.h"
+
+#define BATCH_MAX   1000
+#define BATCH_SLACK 64 /* messages that come while the group is served in a wait */
+
+/* A partition that was ours once. Offsets: -1 where nothing is known. */
+struct part {
+    char *topic;
+    int32_t partition;
+    const rd_kafka_topic_t *rkt; /* librdkafka's handle in this consumer's messages */
+    bool assigned;
+    bool denied;            /* the Read right was refused, no fetch succeeded since */
+    bool lost;              /* its position is below what is left in the topic */
+    int64_t next;           /* after the last event given, or where it was started */
+    int64_t committed;      /* the `next` that was committed last */
+    int64_t position;       /* next, or the end of the partition when it was reached */
+    int64_t end;            /* what subscriber_at_end() waits for */
+    uint64_t revoked_call;  /* the poll call that revoked it */
+    int64_t watch_position; /* watchdog: the position at watch_since_us */
+    int64_t watch_since_us;
+    struct seen *seen;
+};
+
+/* What librdkafka's callbacks are given: outlives the subscriber if a destroy hangs. */
+struct subscriber_link {
+    struct relais_kafka_watch watch; /* first: core/kafka.c takes the link for it */
+    struct subscriber *sub;          /* NULL: closed */
+};
+
+/* A schema of the registry, as messages name it. */
+struct event_schema {
+    int32_t id;
+    const struct relais_avro *schema;
+    const struct relais_contract *contract; /* the one built in, if it is this schema */
+    struct relais_contract as;              /* name, schema and size, for opening */
+    bool opens;                             /* its protected fields can be opened */
+    int64_t id_offset, sequence_offset, observed_offset; /* in the struct; -1: none */
+};
+
+#define EVENT_SCHEMAS_MAX 10000
+
+struct event_schemas {
+    struct relais_registry *reg;
+    struct relais_keyring *ring; /* NULL: encrypted fields stay closed */
+    struct event_schema **items;
+    size_t count;
+    const struct event_schema *last;
+    struct relais_error unknown; /* the last id the registry did not know, for 5 s */
+    int32_t unknown_id;
+    int64_t unknown_until_us;
+};
+
+struct relais_event {
+    struct batch *batch;
+    rd_kafka_message_t *msg; /* NULL: free */
+    const struct part *part;
+    const struct event_schema *schema; /* NULL: not known */
+    void *data;                        /* the decoded struct; NULL: there is a problem */
+    const struct relais_error *problem;
+    const char *json;
+    size_t json_len;
+    int64_t sequence;
+    int64_t observed_us;
+    int32_t schema_id; /* -1: no frame */
+    char id[37];
+};
+
+/* Messages fetched together, and the events made of them one by one. */
+struct batch {
+    struct subscriber *sub;
+    struct batch *next_all;
+    struct batch *next_free;
+    size_t count; /* msgs fetched */
+    size_t at;    /* the first not given yet */
+    size_t live;  /* events given and not freed */
+    struct relais_arena arena;
+    rd_kafka_message_t *msgs[BATCH_MAX + BATCH_SLACK]; /* NULL: given or dropped */
+    struct relais_event events[BATCH_MAX + BATCH_SLACK];
+};
+
+struct subscriber {
+    struct subscriber_options options;
+    char **topics; /* NULL-ended */
+    char *group;
+    struct subscriber_link *link;
+    rd_kafka_t *rk; /* NULL: to be made */
+    rd_kafka_queue_t *queue;
+    rd_kafka_queue_t *commits;
+    bool started;       /* topics found, subscribed or assigned */
+    bool assigned_once; /* by this consumer */
+    bool closing;
+    bool paused;
+    bool ever_fetched; /* rights and topics were good once */
+    bool hanging;      /* a destroy of librdkafka did not return */
+    uint64_t generation;
+    uint64_t call;  /* number of the consume call */
+    bool full_call; /* it may return messages from before and after a rebalance */
+    uintptr_t commit_no;
+    struct relais_error broken; /* the consumer must be made again, why */
+    struct part **parts;
+    size_t part_count;
+    struct part *last_part;
+    struct batch *batch; /* the current one */
+    struct batch *all;
+    struct batch *spare;
+    struct event_schemas schemas;
+    int64_t tick_us;
+    unsigned tick_count;
+    bool unreachable;
+    int64_t missing_since_us;     /* a topic vanished */
+    int64_t uncommitted_since_us; /* commits fail since */
+    const char *uncommitted_why;
+};
+
+/* "topic=... " to whoever listens. */
+void subscriber_notice(struct subscriber *sub, const char *fmt, ...) RELAIS_PRINTF(2, 3);
+
+/* assign.c */
+struct part *part_find(struct subscriber *sub, const char *topic, int32_t partition);
+struct part *part_of(struct subscriber *sub, const rd_kafka_message_t *msg);
+void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
+                  rd_kafka_topic_partition_list_t *list, void *opaque);
+int assign_subscribe(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
+/* Every partition of every topic, without a group. */
+int assign_all(struct subscriber *sub, int timeout_ms,
+               struct relais_error *err) RELAIS_MUST_CHECK;
+/* Partitions that came into being since, without a group. */
+int assign_new(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
+void assign_forget(struct subscriber *sub); /* the consumer is gone */
+rd_kafka_topic_partition_list_t *assigned_list(const struct subscriber *sub,
+                                               bool denied_only);
+
+/* watchdog.c. -1: BROKER_FATAL (stands still), TOPIC_MISSING. */
+int watchdog_tick(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
+
+/* event.c */
+int event_schemas_open(struct event_schemas *schemas, const struct relais_conf *conf,
+                       struct relais_error *err) RELAIS_MUST_CHECK;
+void event_schemas_close(struct event_schemas *schemas);
+/* 0: decoded, or ev->problem says why not; -1: RETRY or CONF, the registry. */
+int event_decode(struct event_schemas *schemas, struct relais_event *ev,
+                 struct relais_error *err) RELAIS_MUST_CHECK;
+
+#endif
