@@ -14,15 +14,6 @@ static bool comes_again(const struct relais_event *event, size_t i, const char *
     return false;
 }
 
-static bool is_utf8(struct relais_slice s)
-{
-    struct relais_buf buf = RELAIS_BUF_INIT(6 * s.len + 2);
-    bool good = !relais_json_string(&buf, s);
-
-    relais_buf_release(&buf);
-    return good;
-}
-
 static struct relais_value *headers_value(const struct relais_event *event,
                                           struct relais_arena *arena)
 {
@@ -34,12 +25,12 @@ static struct relais_value *headers_value(const struct relais_event *event,
     for (size_t i = 0;
          headers && i < HEADERS_SHOWN && event_header_at(event, i, &name, &value); i++) {
         struct relais_slice copy = relais_arena_slice(arena, relais_slice_str(name));
-        enum relais_value_kind kind = !value.ptr       ? RELAIS_VALUE_NULL
-                                      : is_utf8(value) ? RELAIS_VALUE_STRING
-                                                       : RELAIS_VALUE_BYTES;
+        enum relais_value_kind kind = !value.ptr                 ? RELAIS_VALUE_NULL
+                                      : relais_utf8_valid(value) ? RELAIS_VALUE_STRING
+                                                                 : RELAIS_VALUE_BYTES;
         struct relais_value *v;
 
-        if (comes_again(event, i, name) || !is_utf8(copy))
+        if (comes_again(event, i, name) || !relais_utf8_valid(copy))
             continue;
         v = copy.ptr ? relais_value_add(arena, headers, copy.ptr, kind) : NULL;
         if (!v)

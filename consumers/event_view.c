@@ -6,9 +6,6 @@
 
 #define JSON_MAX (16u << 20)
 
-/* The first byte of an encrypted field (contract A11). Clear text never begins so. */
-#define SEALED '\x01'
-
 const void *event_message(const struct relais_event *event) { return event->msg; }
 
 const struct relais_error *event_error(const struct relais_event *event)
@@ -29,89 +26,15 @@ bool event_header_at(const struct relais_event *event, size_t i, const char **na
     return true;
 }
 
-/* ---- the value as a tree ---- */
-
-static int open_value(const struct relais_avro_type *type, struct relais_value *v,
-                      struct relais_arena *arena, unsigned depth,
-                      struct relais_error *err);
-
-/* An opened field holds its clear text in the bytes' place: a string, or an object. */
-static int open_clear(const struct relais_avro_field *field, struct relais_value *v,
-                      struct relais_arena *arena, struct relais_error *err)
-{
-    struct relais_value *clear;
-
-    if (v->kind != RELAIS_VALUE_BYTES || !v->text.len || v->text.ptr[0] == SEALED)
-        return 0;
-    if (strcmp(field->clear, "json") != 0) {
-        v->kind = RELAIS_VALUE_STRING;
-        return 0;
-    }
-    clear = relais_value_parse(arena, v->text, err);
-    if (!clear)
-        return -1;
-    v->kind = clear->kind;
-    v->boolean = clear->boolean;
-    v->number = clear->number;
-    v->real = clear->real;
-    v->text = clear->text;
-    v->child = clear->child;
-    v->last = clear->last;
-    v->count = clear->count;
-    return 0;
-}
-
-static int open_record(const struct relais_avro_type *type, struct relais_value *v,
-                       struct relais_arena *arena, unsigned depth,
-                       struct relais_error *err)
-{
-    struct relais_value *child = v->child;
-
-    for (uint32_t i = 0; i < type->count && child; i++, child = child->next) {
-        const struct relais_avro_field *field = &type->fields[i];
-
-        if (!child->name || strcmp(child->name, field->name) != 0)
-            return relais_error_set(err, RELAIS_E_BUG, field->name,
-                                    "value and schema differ");
-        if (field->clear ? open_clear(field, child, arena, err)
-                         : open_value(field->type, child, arena, depth + 1, err))
-            return -1;
-    }
-    return 0;
-}
-
-static int open_value(const struct relais_avro_type *type, struct relais_value *v,
-                      struct relais_arena *arena, unsigned depth,
-                      struct relais_error *err)
-{
-    if (depth > RELAIS_AVRO_DEPTH_MAX)
-        return relais_error_set(err, RELAIS_E_LIMIT, "value", "too deep");
-    if (type->kind == RELAIS_AVRO_UNION && type->null_branch >= 0 && type->count == 2)
-        type = type->branches[!type->null_branch];
-    if (type->kind == RELAIS_AVRO_RECORD && v->kind == RELAIS_VALUE_RECORD)
-        return open_record(type, v, arena, depth, err);
-    if (type->kind == RELAIS_AVRO_ARRAY && v->kind == RELAIS_VALUE_ARRAY)
-        for (struct relais_value *c = v->child; c; c = c->next)
-            if (open_value(type->item, c, arena, depth + 1, err))
-                return -1;
-    return 0;
-}
-
 struct relais_value *event_value(const struct relais_event *event,
                                  struct relais_arena *arena, struct relais_error *err)
 {
-    const struct relais_avro *schema = event->schema ? event->schema->schema : NULL;
-    struct relais_value *v;
-
     if (!event->data) {
         if (event->problem)
             *err = *event->problem;
         return NULL;
     }
-    v = relais_avro_to_value(schema, event->data, arena, err);
-    if (v && open_value(relais_avro_root(schema), v, arena, 0, err))
-        return NULL;
-    return v;
+    return relais_avro_to_value(event->schema->schema, event->data, arena, err);
 }
 
 /* ---- the public API ---- */

@@ -16,16 +16,12 @@ static int print_member(struct relais_buf *out, const char *name,
 /* Bytes that are not UTF-8 (a foreign key): {"base64":"..."}. */
 static int print_text(struct relais_buf *out, const char *name, struct relais_slice s)
 {
-    size_t len;
-
     if (relais_buf_printf(out, ",\"%s\":", name))
         return -1;
     if (!s.ptr)
         return relais_buf_add_str(out, "null");
-    len = out->len;
-    if (!relais_json_string(out, s))
-        return 0;
-    out->len = len;
+    if (relais_utf8_valid(s))
+        return relais_json_string(out, s);
     return relais_buf_add_str(out, "{\"base64\":\"") || relais_base64(s, out) ||
                    relais_buf_add_str(out, "\"}")
                ? -1

@@ -1,0 +1,654 @@
+#include "consumers/event_json.h"
+#include "contracts/evenement_indu.h"
+#include "core/day.h"
+#include "schemas/registry_server.h"
+#include "tests/unit/helper_events.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define POLL_MS 20000
+
+static const char *const topics[] = {EVENTS_TOPIC, NULL};
+
+/* The mock cluster lets a group that had members wait for session.timeout.ms - 1 s. */
+static const char quick[] =
+    "[kafka]\nsession.timeout.ms = 6000\nheartbeat.interval.ms = 200\n";
+
+struct reader {
+    struct relais_conf *conf;
+    struct subscriber *sub;
+    int revoked;
+    int lost;
+};
+
+static void count_revoked(void *user, bool lost)
+{
+    struct reader *r = user;
+
+    r->revoked++;
+    r->lost += lost;
+}
+
+static struct reader *reader_new(const struct events *e, const char *group,
+                                 int64_t from_ms, const char *conf)
+{
+    struct reader *r = relais_zalloc(sizeof(*r));
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    r->conf = events_conf(e, conf[0] ? conf : quick);
+    r->sub = subscriber_new(&(struct subscriber_options){.conf = r->conf,
+                                                         .topics = topics,
+                                                         .group = group,
+                                                         .from_ms = from_ms,
+                                                         .revoking = count_revoked,
+                                                         .user = r},
+                            &err);
+    if (!r->sub)
+        fail_msg("%s %s", err.where, err.text);
+    return r;
+}
+
+static void reader_free(struct reader *r)
+{
+    assert_false(subscriber_free(r->sub));
+    relais_conf_free(r->conf);
+    free(r);
+}
+
+static struct relais_event *next(struct reader *r, int timeout_ms)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_event *ev;
+    int rc = subscriber_poll(r->sub, timeout_ms, &ev, &err);
+
+    if (rc < 0)
+        fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
+    assert_int_equal(rc == 1, ev != NULL);
+    return ev;
+}
+
+static struct relais_event *want(struct reader *r)
+{
+    struct relais_event *ev = next(r, POLL_MS);
+
+    assert_non_null(ev);
+    return ev;
+}
+
+static void commit(struct reader *r)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    if (subscriber_commit(r->sub, &err))
+        fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
+}
+
+/* Reads to the end, marks seen[sequence], asserts order per partition; events given. */
+static int read_all(struct reader *r, int *seen, int64_t seen_count)
+{
+    int64_t last[6] = {-1, -1, -1, -1, -1, -1};
+    int64_t until = relais_monotonic_us() + 30000000;
+    int given = 0;
+
+    while (!subscriber_at_end(r->sub)) {
+        struct relais_event *ev = next(r, 50);
+
+        assert_true(relais_monotonic_us() < until);
+        if (!ev)
+            continue;
+        assert_null(relais_event_problem(ev));
+        assert_true(relais_event_sequence(ev) < seen_count);
+        assert_true(relais_event_offset(ev) > last[relais_event_partition(ev)]);
+        last[relais_event_partition(ev)] = relais_event_offset(ev);
+        if (seen)
+            seen[relais_event_sequence(ev)]++;
+        given++;
+        relais_event_free(ev);
+    }
+    return given;
+}
+
+static int setup(void **state)
+{
+    *state = events_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    events_free(*state);
+    return 0;
+}
+
+static void test_subscriber_gives_the_struct_key_header_and_json_of_an_event(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, NULL, RELAIS_FROM_GROUP, "");
+    const struct evenement_indu *indu;
+    struct relais_event *ev;
+    const char *text;
+    char id[37];
+    size_t len;
+
+    events_put(e, 2, "d1-dossier", 7);
+    events_flush(e);
+    ev = want(r);
+    events_id(7, id);
+    assert_null(relais_event_problem(ev));
+    assert_string_equal(relais_event_topic(ev), EVENTS_TOPIC);
+    assert_int_equal(relais_event_partition(ev), 2);
+    assert_int_equal(relais_event_offset(ev), 0);
+    assert_string_equal(relais_event_id(ev), id);
+    assert_int_equal(relais_event_sequence(ev), 7);
+    assert_int_equal(relais_event_observed_us(ev), 1700000000000007);
+    assert_string_equal(relais_event_subject(ev), "fr.relais.payments.EvenementIndu");
+    assert_int_equal(relais_event_schema_id(ev), e->schema_id);
+    text = relais_event_key(ev, &len);
+    assert_int_equal(len, 10);
+    assert_memory_equal(text, "d1-dossier", 10);
+    text = relais_event_header(ev, "ce_specversion", &len);
+    assert_int_equal(len, 3);
+    assert_memory_equal(text, "1.0", 3);
+    assert_null(relais_event_header(ev, "ce_absent", &len));
+    indu = relais_event_struct(ev, "fr.relais.payments.EvenementIndu");
+    assert_non_null(indu);
+    assert_true(relais_slice_is(indu->entete.dossier, "d1-dossier"));
+    assert_null(relais_event_struct(ev, "fr.relais.payments.EvenementPaiement"));
+    text = relais_event_json(ev, &len);
+    assert_non_null(strstr(text, "\"sequence\":7,"));
+    assert_int_equal(strlen(text), len);
+    relais_event_free(ev);
+    assert_null(next(r, 100));
+    reader_free(r);
+}
+
+static void test_subscriber_json_line_has_the_members_of_the_issue_in_order(void **state)
+{
+    struct relais_arena arena = RELAIS_ARENA_INIT(1 << 20);
+    struct relais_buf line = RELAIS_BUF_INIT(1 << 20);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct events *e = *state;
+    struct reader *r = reader_new(e, NULL, RELAIS_FROM_GROUP, "");
+    struct relais_event *ev;
+    char begin[160];
+
+    events_put(e, 0, "d1-dossier", 1);
+    events_flush(e);
+    ev = want(r);
+    assert_int_equal(event_json_line(ev, &arena, &line, &err), 0);
+    snprintf(begin, sizeof(begin),
+             "{\"topic\":\"" EVENTS_TOPIC "\",\"partition\":0,\"offset\":0,"
+             "\"timestamp\":\"20");
+    assert_memory_equal(line.data, begin, strlen(begin));
+    assert_non_null(strstr(line.data, "Z\",\"key\":\"d1-dossier\",\"headers\":{"
+                                      "\"ce_specversion\":\"1.0\"},\"subject\":"
+                                      "\"fr.relais.payments.EvenementIndu\","
+                                      "\"schema_id\":"));
+    assert_non_null(strstr(line.data, ",\"value\":{\"entete\":{\"id\":\"00000000-"));
+    relais_buf_release(&line);
+    relais_arena_release(&arena);
+    relais_event_free(ev);
+    reader_free(r);
+}
+
+static void test_subscriber_gives_broken_messages_with_their_problem(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *problem;
+    } bad[] = {
+        {"garbage", 7, "AVRO_INVALID"},
+        {"\0\0\0", 3, "AVRO_TRUNCATED"},
+        {"", 0, "AVRO_TRUNCATED"},
+        {"\0\0\0\0\1", 5, "AVRO_TRUNCATED"},
+        {"\0\0\0\0\1\x48xx", 8, "AVRO_TRUNCATED"},
+        {"\0\0\0\xff\xff!", 6, "SCHEMA_UNKNOWN"},
+        {NULL, 0, "AVRO_INVALID"},
+    };
+    struct relais_arena arena = RELAIS_ARENA_INIT(1 << 20);
+    struct relais_buf line = RELAIS_BUF_INIT(1 << 20);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct events *e = *state;
+    struct reader *r = reader_new(e, NULL, RELAIS_FROM_GROUP, "");
+    struct relais_event *ev;
+    size_t count = sizeof(bad) / sizeof(bad[0]), len;
+
+    assert_int_equal(e->schema_id, 1);
+    for (size_t i = 0; i < count; i++)
+        events_put_raw(e, EVENTS_TOPIC, 0, "\xff\xfe", bad[i].bytes, bad[i].len);
+    events_put(e, 0, "d1-dossier", 1);
+    events_flush(e);
+    for (size_t i = 0; i < count; i++) {
+        ev = want(r);
+        assert_non_null(relais_event_problem(ev));
+        assert_memory_equal(relais_event_problem(ev), bad[i].problem,
+                            strlen(bad[i].problem));
+        assert_null(relais_event_json(ev, &len));
+        assert_null(relais_event_struct(ev, "fr.relais.payments.EvenementIndu"));
+        relais_buf_clear(&line);
+        assert_int_equal(event_json_line(ev, &arena, &line, &err), 0);
+        assert_non_null(strstr(line.data, "\"key\":{\"base64\":\"//4=\"}"));
+        assert_non_null(strstr(line.data, ",\"value\":null,\"problem\":\""));
+        relais_event_free(ev);
+    }
+    ev = want(r);
+    assert_null(relais_event_problem(ev));
+    relais_event_free(ev);
+    relais_buf_release(&line);
+    relais_arena_release(&arena);
+    reader_free(r);
+}
+
+static void
+test_subscriber_without_group_reads_everything_from_the_beginning(void **state)
+{
+    struct events *e = *state;
+    int *seen = relais_zalloc(3000 * sizeof(*seen));
+
+    for (int i = 0; i < 3000; i++)
+        events_put(e, i % 6, "d1-dossier", i);
+    events_flush(e);
+    for (int round = 1; round <= 2; round++) {
+        struct reader *r = reader_new(e, NULL, RELAIS_FROM_GROUP, "");
+
+        assert_int_equal(read_all(r, seen, 3000), 3000);
+        assert_int_equal(subscriber_lag(r->sub), 0);
+        assert_null(subscriber_problem(r->sub));
+        for (int i = 0; i < 3000; i++)
+            assert_int_equal(seen[i], round);
+        reader_free(r);
+    }
+    free(seen);
+}
+
+static void test_subscriber_from_the_end_gives_only_what_comes_later(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, NULL, RELAIS_FROM_END, "");
+    struct relais_event *ev;
+
+    events_put(e, 0, "d1-dossier", 1);
+    events_flush(e);
+    assert_null(next(r, 1000));
+    events_put(e, 0, "d1-dossier", 2);
+    events_flush(e);
+    ev = want(r);
+    assert_int_equal(relais_event_sequence(ev), 2);
+    relais_event_free(ev);
+    reader_free(r);
+}
+
+static void test_subscriber_group_goes_on_behind_what_was_committed(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+
+    for (int i = 0; i < 10; i++)
+        events_put(e, 0, "d1-dossier", i);
+    events_flush(e);
+    for (int i = 0; i < 4; i++)
+        relais_event_free(want(r));
+    commit(r);
+    for (int i = 0; i < 3; i++)
+        relais_event_free(want(r));
+    reader_free(r); /* three were given and not committed */
+    r = reader_new(e, "g1", RELAIS_FROM_END, "");
+    for (int i = 4; i < 10; i++) {
+        struct relais_event *ev = want(r);
+
+        assert_int_equal(relais_event_sequence(ev), i);
+        relais_event_free(ev);
+    }
+    commit(r);
+    reader_free(r);
+    r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    assert_int_equal(read_all(r, NULL, 10), 0);
+    reader_free(r);
+}
+
+static void test_subscriber_events_stay_valid_while_others_are_read(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, NULL, RELAIS_FROM_GROUP, "");
+    struct relais_event *kept[2500];
+
+    for (int i = 0; i < 2500; i++)
+        events_put(e, 0, "d1-dossier", i);
+    events_flush(e);
+    for (int i = 0; i < 2500; i++)
+        kept[i] = want(r);
+    for (int i = 2499; i >= 0; i--) {
+        const struct evenement_indu *indu =
+            relais_event_struct(kept[i], "fr.relais.payments.EvenementIndu");
+
+        assert_int_equal(indu->entete.sequence, i);
+        assert_true(relais_slice_is(indu->entete.dossier, "d1-dossier"));
+        relais_event_free(kept[i]);
+    }
+    reader_free(r);
+}
+
+static void test_subscriber_survives_events_that_were_never_freed(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+
+    events_put(e, 0, "d1-dossier", 1);
+    events_put(e, 0, "d1-dossier", 2);
+    events_flush(e);
+    want(r);
+    want(r);
+    reader_free(r);
+}
+
+/* Reads from both until every event below count was given; then both commit. */
+static void read_both(struct reader *a, struct reader *b, int *seen, int count)
+{
+    int64_t until = relais_monotonic_us() + 40000000;
+    int missing = count;
+    bool idle = false;
+
+    for (int i = 0; i < count; i++)
+        missing -= seen[i] > 0;
+    while (missing) {
+        struct reader *from[] = {a, b};
+        bool got = false;
+
+        assert_true(relais_monotonic_us() < until);
+        for (int i = 0; i < 2; i++) {
+            struct relais_event *ev = next(from[i], idle ? 20 : 0);
+
+            if (!ev)
+                continue;
+            got = true;
+            assert_null(relais_event_problem(ev));
+            assert_true(relais_event_sequence(ev) < count);
+            missing -= !seen[relais_event_sequence(ev)]++;
+            relais_event_free(ev);
+        }
+        idle = !got;
+    }
+}
+
+static void test_subscriber_loses_nothing_when_a_second_one_joins_the_group(void **state)
+{
+    struct events *e = *state;
+    struct reader *a = reader_new(e, "g1", RELAIS_FROM_GROUP, ""), *b;
+    int *seen = relais_zalloc(4000 * sizeof(*seen));
+    uint64_t generation;
+
+    for (int i = 0; i < 2000; i++)
+        events_put(e, i % 6, "d1-dossier", i);
+    events_flush(e);
+    for (int i = 0; i < 500; i++) {
+        struct relais_event *ev = want(a);
+
+        seen[relais_event_sequence(ev)]++;
+        relais_event_free(ev);
+    }
+    commit(a);
+    generation = subscriber_generation(a->sub);
+    b = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    for (int i = 2000; i < 4000; i++)
+        events_put(e, i % 6, "d2-dossier", i);
+    events_flush(e);
+    read_both(a, b, seen, 4000);
+    /* until the second one really has partitions */
+    for (int i = 0; i < 200 && subscriber_generation(b->sub) == 0; i++) {
+        relais_event_free(next(a, 50));
+        relais_event_free(next(b, 50));
+    }
+    assert_true(subscriber_generation(b->sub) > 0);
+    assert_true(subscriber_generation(a->sub) > generation);
+    assert_true(a->revoked > 0);
+    reader_free(a);
+    reader_free(b);
+    free(seen);
+}
+
+static void test_subscriber_commits_nothing_given_before_a_revocation(void **state)
+{
+    struct events *e = *state;
+    struct reader *a = reader_new(e, "g1", RELAIS_FROM_GROUP, ""), *b;
+    int64_t until = relais_monotonic_us() + 40000000;
+    int again = 0;
+
+    for (int i = 0; i < 60; i++)
+        events_put(e, i % 6, "d1-dossier", i);
+    events_flush(e);
+    for (int i = 0; i < 60; i++)
+        relais_event_free(want(a));
+    b = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    while (!a->revoked) {
+        assert_true(relais_monotonic_us() < until);
+        relais_event_free(next(a, 20));
+        relais_event_free(next(b, 20));
+    }
+    commit(a); /* what was given before belongs to nobody now */
+    while (again < 60) {
+        struct relais_event *ev = next(a, 20);
+
+        assert_true(relais_monotonic_us() < until);
+        if (!ev)
+            ev = next(b, 20);
+        again += ev != NULL;
+        relais_event_free(ev);
+    }
+    reader_free(a);
+    reader_free(b);
+}
+
+static void test_subscriber_seen_tells_a_producers_repeat(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, NULL, RELAIS_FROM_GROUP, "");
+    const int numbers[] = {1, 2, 1, 3, 2};
+    const bool repeated[] = {false, false, true, false, true};
+
+    for (int i = 0; i < 5; i++)
+        events_put(e, 0, "d1-dossier", numbers[i]);
+    events_flush(e);
+    for (int i = 0; i < 5; i++) {
+        struct relais_event *ev = want(r);
+
+        assert_int_equal(subscriber_seen(r->sub, ev), repeated[i]);
+        relais_event_free(ev);
+    }
+    reader_free(r);
+}
+
+static void test_event_newer_is_the_order_of_contract_a5(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, NULL, RELAIS_FROM_GROUP, "");
+    struct relais_event *ev;
+    int64_t us = 1700000000000005;
+
+    events_put(e, 0, "d1-dossier", 5);
+    events_flush(e);
+    ev = want(r);
+    assert_true(relais_event_newer(ev, us - 1, 99));
+    assert_true(relais_event_newer(ev, us, 4));
+    assert_false(relais_event_newer(ev, us, 5));
+    assert_false(relais_event_newer(ev, us, 6));
+    assert_false(relais_event_newer(ev, us + 1, 1));
+    relais_event_free(ev);
+    reader_free(r);
+}
+
+static void test_subscriber_paused_gives_nothing_and_misses_nothing(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+
+    for (int i = 0; i < 5000; i++)
+        events_put(e, 0, "d1-dossier", i);
+    events_flush(e);
+    for (int i = 0; i < 5000; i++) {
+        struct relais_event *ev;
+
+        if (i % 700 == 650) {
+            subscriber_pause(r->sub, true);
+            for (int j = 0; j < 5; j++)
+                assert_int_equal(subscriber_serve(r->sub, 20, &err), 0);
+            subscriber_pause(r->sub, false);
+        }
+        ev = want(r);
+        assert_int_equal(relais_event_sequence(ev), i);
+        relais_event_free(ev);
+    }
+    reader_free(r);
+}
+
+static void test_subscriber_says_that_a_topic_is_missing(void **state)
+{
+    static const char *const absent[] = {"dep93.absent.v1", NULL};
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct events *e = *state;
+    struct relais_conf *conf = events_conf(e, "");
+    struct relais_event *ev;
+    struct subscriber *sub;
+
+    sub = subscriber_new(
+        &(struct subscriber_options){
+            .conf = conf, .topics = absent, .group = "g1", .from_ms = RELAIS_FROM_GROUP},
+        &err);
+    assert_non_null(sub);
+    assert_int_equal(subscriber_poll(sub, 1000, &ev, &err), -1);
+    assert_int_equal(err.code, RELAIS_E_TOPIC_MISSING);
+    assert_string_equal(err.where, "dep93.absent.v1");
+    subscriber_free(sub);
+    relais_conf_free(conf);
+}
+
+static void test_subscriber_without_a_broker_says_retry_and_ends_in_time(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct events *e = *state;
+    struct relais_conf *conf = events_conf(e, "");
+    struct relais_event *ev;
+    struct subscriber *sub;
+    int64_t begin;
+
+    rd_kafka_mock_broker_set_down(relais_broker_mock(e->broker), 1);
+    sub = subscriber_new(
+        &(struct subscriber_options){
+            .conf = conf, .topics = topics, .group = "g1", .from_ms = RELAIS_FROM_GROUP},
+        &err);
+    assert_non_null(sub);
+    assert_int_equal(subscriber_poll(sub, 500, &ev, &err), -1);
+    assert_int_equal(relais_error_class(err.code), RELAIS_RETRY);
+    assert_non_null(subscriber_problem(sub));
+    begin = relais_monotonic_us();
+    subscriber_free(sub);
+    assert_true(relais_monotonic_us() - begin < 12000000);
+    relais_conf_free(conf);
+}
+
+static void test_subscriber_goes_on_after_the_broker_was_away(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    rd_kafka_mock_cluster_t *mock = relais_broker_mock(e->broker);
+    struct relais_event *ev;
+
+    events_put(e, 0, "d1-dossier", 1);
+    events_flush(e);
+    relais_event_free(want(r));
+    commit(r);
+    rd_kafka_mock_broker_set_down(mock, 1);
+    assert_null(next(r, 1500));
+    rd_kafka_mock_broker_set_up(mock, 1);
+    events_put(e, 0, "d1-dossier", 2);
+    events_flush(e);
+    ev = want(r);
+    assert_int_equal(relais_event_sequence(ev), 2);
+    relais_event_free(ev);
+    reader_free(r);
+}
+
+static void test_subscriber_holds_the_message_while_the_registry_is_away(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct events *e = *state;
+    struct reader *r;
+    struct relais_event *ev;
+    char listen[32];
+    int port = relais_registry_server_port(e->registry);
+
+    events_put(e, 0, "d1-dossier", 1);
+    events_put(e, 0, "d1-dossier", 2);
+    events_flush(e);
+    relais_registry_server_free(e->registry);
+    e->registry = NULL;
+    r = reader_new(e, "g1", RELAIS_FROM_GROUP, "timeout_ms = 300\n");
+    while (!subscriber_poll(r->sub, 1000, &ev, &err))
+        ;
+    assert_null(ev);
+    assert_int_equal(err.code, RELAIS_E_REGISTRY_DOWN);
+    relais_error_clear(&err);
+    assert_int_equal(subscriber_serve(r->sub, 10, &err), 0);
+    snprintf(listen, sizeof(listen), "127.0.0.1:%d", port);
+    e->registry = relais_registry_server_new(listen, NULL, &err);
+    assert_non_null(e->registry);
+    events_register(e);
+    for (int i = 1; i <= 2; i++) {
+        ev = want(r);
+        assert_int_equal(relais_event_sequence(ev), i);
+        relais_event_free(ev);
+    }
+    reader_free(r);
+}
+
+static void test_subscriber_refuses_cooperative_rebalances(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_conf *conf = relais_conf_parse(
+        RELAIS_SLICE("[kafka]\nbootstrap.servers = 127.0.0.1:1\n"
+                     "partition.assignment.strategy = cooperative-sticky\n"),
+        "/tmp", &err);
+
+    (void)state;
+    assert_non_null(conf);
+    relais_conf_admit(conf, relais_conf_common);
+    assert_null(subscriber_new(
+        &(struct subscriber_options){.conf = conf, .topics = topics, .group = "g"},
+        &err));
+    assert_int_equal(err.code, RELAIS_E_CONF_VALUE);
+    relais_conf_free(conf);
+}
+
+#define WITH_BROKER(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_BROKER(test_subscriber_gives_the_struct_key_header_and_json_of_an_event),
+        WITH_BROKER(test_subscriber_json_line_has_the_members_of_the_issue_in_order),
+        WITH_BROKER(test_subscriber_gives_broken_messages_with_their_problem),
+        WITH_BROKER(test_subscriber_without_group_reads_everything_from_the_beginning),
+        WITH_BROKER(test_subscriber_from_the_end_gives_only_what_comes_later),
+        WITH_BROKER(test_subscriber_group_goes_on_behind_what_was_committed),
+        WITH_BROKER(test_subscriber_events_stay_valid_while_others_are_read),
+        WITH_BROKER(test_subscriber_survives_events_that_were_never_freed),
+        WITH_BROKER(test_subscriber_loses_nothing_when_a_second_one_joins_the_group),
+        WITH_BROKER(test_subscriber_commits_nothing_given_before_a_revocation),
+        WITH_BROKER(test_subscriber_seen_tells_a_producers_repeat),
+        WITH_BROKER(test_event_newer_is_the_order_of_contract_a5),
+        WITH_BROKER(test_subscriber_paused_gives_nothing_and_misses_nothing),
+        WITH_BROKER(test_subscriber_says_that_a_topic_is_missing),
+        WITH_BROKER(test_subscriber_without_a_broker_says_retry_and_ends_in_time),
+        WITH_BROKER(test_subscriber_goes_on_after_the_broker_was_away),
+        WITH_BROKER(test_subscriber_holds_the_message_while_the_registry_is_away),
+        cmocka_unit_test(test_subscriber_refuses_cooperative_rebalances),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
