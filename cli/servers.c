@@ -76,8 +76,8 @@ static const char limits[] = "Limites : boucle locale et port au hasard ; mémoi
                              "seulement ; 100 000 messages ou 5 Mio\n"
                              "par partition, les plus anciens partent ; 6 partitions ; "
                              "ni TLS, ni droits, ni appels\n"
-                             "d'administration, ni lecture à partir d'une date. Pour des "
-                             "essais, jamais en production.\n";
+                             "d'administration, ni lecture à partir d'une date. Pour "
+                             "essayer, jamais en production.\n";
 
 static int run_broker(struct cli *cli)
 {

@@ -6,6 +6,8 @@
   same A B             the same events, bytes and order per case, repeats apart
   list FILE            one line an event: topic case sequence nature fait etat changes
   count FILE           distinct ids
+  expected FILE FOLDER [N] events of FILE (read with a ring that opens the case's number) are
+                       those of cnaf_gen's FOLDER/attendu.tsv, of its first N files
   field FILE NAME      value.NAME of each event, in the file's order
 """
 import json
@@ -73,6 +75,26 @@ def same(a, b):
             sys.exit(f"{case}: {len(left)} events, and {len(right)}")
 
 
+def expected(events, folder, files):
+    names = [line.split("\t")[0] for line in open(f"{folder}/resume.tsv", encoding="utf-8")][:files]
+    want = []
+    for line in open(f"{folder}/attendu.tsv", encoding="utf-8"):
+        f = line.rstrip("\n").split("\t")
+        if f[0] in names:
+            want.append((f[2], int(f[3]), f[4], f[5], f[6], f[7] or None, f[8], f[9]))
+    got = []
+    for chain in by_case(events).values():
+        for event in chain:
+            v, e = event["value"], event["value"]["entete"]
+            got.append((v["numero_demande"], e["sequence"], e["nature"], v["fait"], v["etat"],
+                        v["etat_precedent"], e["survenu_le"], ",".join(v["changements"])))
+    missing, more = sorted(set(want) - set(got)), sorted(set(got) - set(want))
+    if missing or more or len(want) != len(got):
+        sys.exit(f"{len(want)} expected, {len(got)} there; missing {len(missing)}: {missing[:5]}; "
+                 f"more {len(more)}: {more[:5]}")
+    print(f"{len(got)} events as expected")
+
+
 def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
@@ -92,6 +114,8 @@ def main():
                 print(case[0], event["key"], entete.get("sequence"), entete.get("nature"),
                       value.get("fait", value.get("issue", value.get("code"))), value.get("etat"),
                       ",".join(value.get("changements", [])))
+    elif command == "expected":
+        expected(events, paths[1], int(paths[2]) if len(paths) > 2 else None)
     elif command == "count":
         print(len({(e["topic"], event_id(e)) for e in events}))
     elif command == "field":

@@ -10,7 +10,11 @@
 #   halt NAME [SIGNAL]        ends it, waits, leaves its status in $status
 #   wait_for SECONDS COMMAND...
 #   broker                    relais broker and its registry; sets $bootstrap, $registry
+#   kafka_up [plain|secure]   real Kafka (KAFKA_NODES), a registry, the territory's topics;
+#                             sets $bootstrap, $registry; kafka COMMAND... afterwards
 #   conf FILE <LINES          an INI file with them, and further lines; $territory: dep93
+#   history FOLDER [OPTION=VALUE]...  invented CNAF files and what must come of them;
+#                             nth FOLDER N: its N-th file
 #   cnaf FOLDER [LINES]       FOLDER/relais.ini of a CNAF source with FOLDER/depot
 #   drop FOLDER FILE [NAME]   as if the CAF had put it there
 #   source_once FOLDER        what is there is published; the status is the source's
@@ -91,12 +95,21 @@ trap 'exit 143' TERM HUP
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 broker() {
-	rm -f "$work/bootstrap"
+	rm -f "$work/bootstrap" "$work/broker.out"
 	start broker "$relais" broker --bootstrap-file "$work/bootstrap" --registry 127.0.0.1:0 \
 	    -X relais.territory="$territory" "$@"
 	wait_for 20 test -s "$work/bootstrap" || return 1
 	bootstrap=$(cat "$work/bootstrap")
 	registry=$(sed -n 's/^url = //p' "$work/broker.out")
+}
+kafka() { KAFKA_DIR=$work/kafka tests/kafka.sh "$@" 2>>"$work/kafka.err"; }
+kafka_up() {
+	at_end+=('kafka down')
+	kafka up "${1:-plain}" || return 1
+	bootstrap=$(kafka bootstrap)
+	start registry "$relais" registry --listen 127.0.0.1:0 --dir "$work/registry"
+	wait_for 10 grep -q '^url = ' "$work/registry.out" || return 1
+	registry=$(sed -n 's/^url = //p' "$work/registry.out")
 }
 conf() {
 	mkdir -p "$(dirname "$1")"
@@ -135,3 +148,5 @@ read_topics() {
 	"$relais" subscribe "${list[@]}" -b "$bootstrap" -r "$registry" --until-end \
 	    >"$file" 2>>"$work/subscribe.err"
 }
+history() { mkdir -p "$1" && "$BUILD/tools/cnaf_gen" "$@"; }
+nth() { ls "$1"/*_B"$(printf '%07d' "$2")".RCV; }

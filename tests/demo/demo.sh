@@ -94,8 +94,9 @@ note 'le même enfant porte le même pseudonyme dans les trois familles'
 
 # ---- the source killed in the middle -------------------------------------------------
 titre 'Mars : 2 000 foyers de plus, et la source est tuée (kill -9) en plein milieu'
-"$BUILD/tools/cnaf_gen" --dossiers 2000 --territoire 93 --jour 2026-03-04 >"$work/mars.xml"
-mv "$work/mars.xml" "$work/depot/5-mensuel-mars.xml"
+mkdir "$work/mars"
+"$BUILD/tools/cnaf_gen" "$work/mars" dossiers=2000 months=1 dailies=0 start=2026-02
+mv "$work"/mars/*.RCV "$work/depot/5-mensuel-mars.xml"
 tues=0
 for n in 1 2 3; do
 	"$relais" source "$work/source.ini" --once >>"$work/source.log" 2>&1 &

@@ -1,0 +1,53 @@
+#!/bin/bash
+# timeout: 300
+# A secure cluster (mutual TLS, deny by default): what is refused says so and ends with 78;
+# the Write right withdrawn in the middle and given back loses nothing.
+. tests/lib.sh
+kafka_up secure || exit 1
+tls=$work/kafka/tls
+bootstrap=$(kafka bootstrap | sed 's/:\([0-9]*\)/:\1/')
+bootstrap=127.0.0.1:$((${bootstrap##*:} + 30))
+acl() { kafka admin org.apache.kafka.tools.AclCommand "$@" >>"$work/acl.out" 2>&1 ||
+    kafka admin kafka.admin.AclCommand "$@" >>"$work/acl.out" 2>&1; }
+allow() { acl --add --allow-principal User:carol --resource-pattern-type prefixed "$@"; }
+history "$work/h" dossiers=6000 months=1 dailies=0
+cp "$(nth "$work/h" 1)" "$work/1.xml"
+port=$(free_port)
+cnaf "$work/s" "[ops]
+listen = 127.0.0.1:$port
+[limits]
+inflight_records = 200"
+secure=(-X kafka.security.protocol=ssl -X kafka.ssl.ca.location="$tls/ca.crt"
+    -X kafka.ssl.certificate.location="$tls/client.crt" -X kafka.ssl.key.location="$tls/client.key")
+as_stranger=(-X kafka.security.protocol=ssl -X kafka.ssl.ca.location="$tls/ca.crt"
+    -X kafka.ssl.certificate.location="$tls/stranger.crt" -X kafka.ssl.key.location="$tls/stranger.key")
+ini=$work/s/relais.ini
+check 'an unknown certificate ends with 78' exits 78 timeout 60 "$relais" source "$ini" --once "${as_stranger[@]}"
+check 'without rights a source ends with 78' exits 78 timeout 60 "$relais" source "$ini" --once "${secure[@]}"
+check 'doctor ends with 1 there' exits 1 timeout 60 "$relais" doctor "$ini" "${secure[@]}"
+allow --operation Create --operation Describe --operation DescribeConfigs --operation Alter --operation AlterConfigs --topic dep93.
+acl --add --allow-principal User:carol --operation Create --operation Describe --operation DescribeConfigs --cluster
+check 'topics are made with the right to' "$relais" topics apply -c "$ini" "${secure[@]}"
+check 'without Write a source ends with 78' exits 78 timeout 60 "$relais" source "$ini" --once "${secure[@]}"
+check 'it names the right' grep -q RIGHTS "$work/exits.out"
+allow --operation Write --operation Read --topic dep93.
+allow --operation Read --operation Describe --group relais.
+published() { curl -s "http://127.0.0.1:$port/metrics" | sed -n 's/^relais_events_published_total[^ ]* //p'; }
+some() { [ "$(published)" -ge "$1" ]; }
+drop "$work/s" "$work/1.xml"
+start source "$relais" source "$ini" "${secure[@]}"
+wait_for 60 some 300
+acl --remove --force --allow-principal User:carol --operation Write --topic dep93. --resource-pattern-type prefixed
+say "Write withdrawn after $(published) events"
+gone() { ! running source; }
+if wait_for 60 gone; then ok 'the source ends when Write is withdrawn'; else not_ok 'the source goes on without Write'; fi
+halt source
+[ "$status" = 78 ] && ok 'with 78' || not_ok "with $status"
+[ ! -e "$work/s/depot/integres/1.xml" ] && ok 'the file is not called integrated' || not_ok 'the file is called integrated'
+allow --operation Write --topic dep93.
+sleep 1
+check 'with Write given back it finishes' source_once "$work/s" "${secure[@]}"
+"$relais" subscribe dep93.eligibility.v1 dep93.control.v1 -b "$bootstrap" -r "$registry" "${secure[@]}" \
+    --until-end >"$work/1.json" 2>>"$work/subscribe.err"
+check 'order, identity, no hole' tests/events.py order "$work/1.json"
+[ "$(tests/events.py count "$work/1.json")" -gt 5000 ] && ok 'all events are there' || not_ok 'all events are there'
