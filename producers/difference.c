@@ -1,0 +1,581 @@
+#include "producers/difference.h"
+
+#include "core/crypto.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "contracts/entete.h"
+
+#define RECORD_MAX (32u << 20) /* a record with everything made of it */
+#define VALUE_MAX  (8u << 20)
+#define FIELDS_MAX 256
+
+/* The last published state of an object. */
+struct known {
+    bool found;
+    bool in_flight;
+    int64_t observed_us;
+    struct relais_slice value; /* Avro, without frame */
+    void *data;                /* decoded */
+    uint32_t ends[FIELDS_MAX];
+};
+
+void difference_init(struct difference *d, const struct relais_checker *checker,
+                     struct store *store, const struct inflight *ring)
+{
+    *d = (struct difference){
+        .checker = checker,
+        .store = store,
+        .ring = ring,
+        .arena = RELAIS_ARENA_INIT(RECORD_MAX),
+        .value = RELAIS_BUF_INIT(VALUE_MAX),
+        .compare = RELAIS_BUF_INIT(VALUE_MAX),
+    };
+}
+
+void difference_release(struct difference *d)
+{
+    relais_arena_release(&d->arena);
+    relais_buf_release(&d->value);
+    relais_buf_release(&d->compare);
+}
+
+static int full(struct relais_error *err)
+{
+    return relais_error_set(err, RELAIS_E_LIMIT, NULL, "record larger than its arena");
+}
+
+static struct entete *entete_of(void *data) { return data; }
+
+/* ---- what is known ----------------------------------------------------------------- */
+
+static const struct inflight_message *newest_event(const struct difference *d,
+                                                   struct relais_slice object)
+{
+    uint64_t hash = inflight_hash(object, RELAIS_SLICE(""));
+    const struct inflight_message *m = NULL;
+
+    while ((m = inflight_find(d->ring, INFLIGHT_BY_OBJECT, hash, m))) {
+        const struct note *note = note_of(m);
+
+        if (note->kind == NOTE_EVENT && note->newest &&
+            relais_slice_is(object, note->object))
+            return m;
+    }
+    return NULL;
+}
+
+static int find_known(struct difference *d, const struct difference_target *t,
+                      struct relais_slice object, struct known *known,
+                      struct relais_error *err)
+{
+    const struct inflight_message *m = newest_event(d, object);
+    struct store_object row;
+
+    known->found = known->in_flight = m != NULL;
+    if (m) {
+        known->observed_us = note_of(m)->observed_us;
+        known->value = (struct relais_slice){m->value.ptr + RELAIS_FRAME_LEN,
+                                             m->value.len - RELAIS_FRAME_LEN};
+        return 0;
+    }
+    if (store_object(d->store, object, &row, &known->found, err))
+        return -1;
+    if (!known->found)
+        return 0;
+    if (row.fingerprint != t->fingerprint ||
+        !relais_slice_is(row.contract, t->contract->name))
+        return relais_error_set(err, RELAIS_E_STATE_BROKEN, t->contract->name,
+                                "the state holds another version of this contract");
+    known->observed_us = row.observed_us;
+    known->value = row.value;
+    return 0;
+}
+
+static int decode_known(struct difference *d, const struct difference_target *t,
+                        struct known *known, struct relais_error *err)
+{
+    struct relais_error why = RELAIS_ERROR_INIT;
+
+    if (relais_avro_root(t->contract->schema)->count > FIELDS_MAX)
+        return relais_error_set(err, RELAIS_E_BUG, t->contract->name,
+                                "more than %d fields", FIELDS_MAX);
+    if (!(known->data = relais_arena_zalloc(&d->arena, t->contract->size)))
+        return full(err);
+    if (relais_avro_decode(t->contract->schema, known->value, known->data, &d->arena,
+                           known->ends, &why))
+        return relais_error_set(err, RELAIS_E_STATE_BROKEN, why.where,
+                                "a stored value cannot be decoded");
+    return 0;
+}
+
+int difference_case(const struct difference *d, uint32_t topic_index, const char *topic,
+                    struct relais_slice dossier, struct store_case *out,
+                    struct relais_error *err)
+{
+    uint64_t hash = inflight_hash(relais_slice_str(topic), dossier);
+    const struct inflight_message *m = NULL;
+    bool found;
+
+    while ((m = inflight_find(d->ring, INFLIGHT_BY_CASE, hash, m))) {
+        const struct note *note = note_of(m);
+
+        if (m->topic != topic_index || !relais_slice_eq(m->key, dossier))
+            continue;
+        *out = (struct store_case){note->sequence, note->observed_us, ""};
+        memcpy(out->position, note->position, sizeof(out->position));
+        return 0;
+    }
+    return store_case(d->store, topic, dossier, out, &found, err);
+}
+
+/* ---- making an event --------------------------------------------------------------- */
+
+static int encode(struct difference *d, const struct difference_target *t,
+                  const void *data, struct relais_error *err)
+{
+    char frame[RELAIS_FRAME_LEN];
+
+    relais_buf_clear(&d->value);
+    relais_frame_write(t->schema_id, frame);
+    if (relais_buf_add(&d->value, frame, sizeof(frame)))
+        return full(err);
+    return relais_avro_encode(t->contract->schema, data, &d->value, NULL, err);
+}
+
+static void describe(const struct difference_target *t, void *data,
+                     struct difference_out *out)
+{
+    struct relais_slice id = entete_of(data)->id;
+
+    snprintf(out->id, sizeof(out->id), "%.*s", (int)id.len, id.ptr);
+    out->fait = relais_family_fait(t->contract, data);
+    out->amount_centimes = t->family->amount ? t->family->amount(data) : 0;
+}
+
+static void note_object(struct note *note, enum note_kind kind,
+                        const struct difference_target *t, struct relais_slice object)
+{
+    *note = (struct note){.kind = kind, .contract = t->contract};
+    note->fingerprint = t->fingerprint;
+    snprintf(note->object, sizeof(note->object), "%.*s", (int)object.len, object.ptr);
+}
+
+/* data: complete but for its sequence and its sealing; entete.id is set. */
+static int finish(struct difference *d, const struct difference_target *t,
+                  struct relais_checked *checked, const struct known *known,
+                  const struct store_case *last, struct difference_out *out,
+                  struct relais_error *err)
+{
+    struct entete *entete = entete_of(checked->data);
+    void *sealed;
+
+    entete->sequence = last->sequence + 1;
+    sealed = relais_check_seal(d->checker, checked, entete->id, &d->arena, err);
+    if (!sealed || encode(d, t, sealed, err))
+        return -1;
+    out->outcome = DIFFERENCE_EVENT;
+    out->framed = relais_buf_slice(&d->value);
+    describe(t, sealed, out);
+    note_object(&out->note, NOTE_EVENT, t, checked->object);
+    out->note.sequence = entete->sequence;
+    out->note.observed_us = entete->constate_le;
+    out->note.newest = !known->found || entete->constate_le >= known->observed_us;
+    return 0;
+}
+
+/* ---- snapshots --------------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return relais_slice_cmp(*(const struct relais_slice *)a,
+                            *(const struct relais_slice *)b);
+}
+
+/* The compared fields whose bytes differ between the stored value and `sealed`. */
+static int list_changes(struct difference *d, const struct difference_target *t,
+                        const void *sealed, const struct known *known,
+                        struct relais_slice *changes, size_t *count_out,
+                        struct relais_error *err)
+{
+    const struct relais_avro_type *root = relais_avro_root(t->contract->schema);
+    uint32_t ends[FIELDS_MAX], now_from = 0, old_from = 0;
+
+    *count_out = 0;
+    relais_buf_clear(&d->compare);
+    if (relais_avro_encode(t->contract->schema, sealed, &d->compare, ends, err))
+        return -1;
+    for (uint32_t i = 0; i < root->count; i++) {
+        struct relais_slice now = {d->compare.data + now_from, ends[i] - now_from};
+        struct relais_slice old = {known->value.ptr + old_from,
+                                   known->ends[i] - old_from};
+
+        now_from = ends[i];
+        old_from = known->ends[i];
+        if (t->family->compared(root->fields[i].name) && !relais_slice_eq(now, old))
+            changes[(*count_out)++] = relais_slice_str(root->fields[i].name);
+    }
+    return 0;
+}
+
+/* A field may differ only because a key of the ring was changed since: where everything
+ * can be opened, clear values decide. *old_out: the opened state, or NULL. */
+static int drop_rekeyed(struct difference *d, const struct difference_target *t,
+                        const void *clear, const struct known *known,
+                        struct relais_slice *changes, size_t *count, void **old_out,
+                        struct relais_error *err)
+{
+    const struct relais_avro_type *root = relais_avro_root(t->contract->schema);
+    void *old = relais_avro_copy(t->contract->schema, known->data, &d->arena);
+    size_t kept = 0;
+    int closed;
+
+    *old_out = NULL;
+    if (!old)
+        return full(err);
+    closed = relais_check_open(d->checker->ring, t->contract, old, &d->arena, err);
+    if (closed < 0)
+        return -1;
+    if (closed)
+        return 0;
+    for (size_t i = 0; i < *count; i++)
+        for (uint32_t j = 0; j < root->count; j++) {
+            const struct relais_avro_field *f = &root->fields[j];
+
+            if (changes[i].ptr == f->name &&
+                !relais_avro_equal(f->type, (const char *)clear + f->offset,
+                                   (const char *)old + f->offset))
+                changes[kept++] = changes[i];
+        }
+    *count = kept;
+    *old_out = old;
+    return 0;
+}
+
+static void set_changements(const struct relais_contract *contract, void *data,
+                            const struct relais_slice *changes, size_t count)
+{
+    const struct relais_avro_type *root = relais_avro_root(contract->schema);
+
+    for (uint32_t i = 0; i < root->count; i++)
+        if (strcmp(root->fields[i].name, "changements") == 0)
+            *(struct relais_array *)(void *)((char *)data + root->fields[i].offset) =
+                (struct relais_array){changes, count};
+}
+
+static int make_id(struct difference *d, const struct relais_checked *checked,
+                   const struct relais_slice *natural, size_t natural_count,
+                   struct relais_error *err)
+{
+    char id[37];
+    struct relais_slice kept;
+
+    relais_id_event(relais_slice_str(d->checker->source), checked->object, natural,
+                    natural_count, id);
+    kept = relais_arena_slice(&d->arena, relais_slice_str(id));
+    if (!kept.ptr)
+        return full(err);
+    entete_of(checked->data)->id = kept;
+    return 0;
+}
+
+/* The step from `known` to the checked state becomes an event. */
+static int step(struct difference *d, const struct difference_target *t,
+                const struct difference_file *file, const struct known *known,
+                const void *before, const void *sealed,
+                const struct relais_slice *changes, size_t change_count,
+                struct difference_out *out, struct relais_error *err)
+{
+    struct relais_checked *checked = &out->checked;
+    const struct relais_step s = {
+        .before = before,
+        .now_sealed = sealed,
+        .changes = changes,
+        .change_count = change_count,
+        .first_load = file->first_load,
+        .reference_days = file->reference_days,
+        .created_days = file->created_days,
+    };
+    struct store_case last;
+
+    set_changements(t->contract, checked->data, changes, change_count);
+    if (t->family->step(checked->data, &s, &d->arena, err) ||
+        make_id(d, checked, file->natural, 4, err) ||
+        difference_case(d, t->topic_index, t->topic, checked->dossier, &last, err) ||
+        finish(d, t, checked, known, &last, out, err))
+        return -1;
+    out->note.ordered = true;
+    /* an older constate_le cannot come here (it would be stale): the state follows the
+     * order of files */
+    out->note.newest = true;
+    return 0;
+}
+
+static int known_snapshot(struct difference *d, const struct difference_target *t,
+                          const struct relais_record *rec,
+                          const struct difference_file *file, struct known *known,
+                          struct difference_out *out, struct relais_error *err)
+{
+    struct relais_slice *changes =
+        relais_arena_alloc(&d->arena, FIELDS_MAX * sizeof(*changes));
+    const struct entete *before;
+    void *sealed, *opened;
+    size_t count;
+
+    if (!changes)
+        return full(err);
+    if (decode_known(d, t, known, err))
+        return -1;
+    before = entete_of(known->data);
+    note_object(&out->note, NOTE_SEEN, t, out->checked.object);
+    out->note.ordered = true;
+    if (relais_slice_eq(before->origine.depot, rec->depot)) {
+        out->outcome = DIFFERENCE_PUBLISHED;
+        describe(t, known->data, out);
+        return 0;
+    }
+    sealed = relais_check_seal(d->checker, &out->checked, before->id, &d->arena, err);
+    if (!sealed || list_changes(d, t, sealed, known, changes, &count, err))
+        return -1;
+    opened = NULL;
+    if (count &&
+        drop_rekeyed(d, t, out->checked.data, known, changes, &count, &opened, err))
+        return -1;
+    if (!count) {
+        out->outcome = DIFFERENCE_UNCHANGED;
+        return 0;
+    }
+    qsort(changes, count, sizeof(*changes), compare_names);
+    return step(d, t, file, known, opened ? opened : known->data,
+                opened ? out->checked.data : sealed, changes, count, out, err);
+}
+
+static int take_snapshot(struct difference *d, const struct difference_target *t,
+                         const struct relais_record *rec,
+                         const struct difference_file *file, struct difference_out *out,
+                         struct relais_error *err)
+{
+    struct entete *entete = entete_of(out->checked.data);
+    struct store_order order;
+    struct known known;
+
+    entete->constate_le = file->created_us;
+    entete->origine.depot = rec->depot;
+    entete->origine.position = rec->position;
+    if (find_known(d, t, out->checked.object, &known, err))
+        return -1;
+    if (!known.found)
+        return step(d, t, file, &known, NULL, NULL, NULL, 0, out, err);
+    if (!known.in_flight) {
+        if (store_order(d->store, out->checked.object, &order, err))
+            return -1;
+        if (store_order_cmp(&file->order, &order) < 0) {
+            out->outcome = DIFFERENCE_STALE;
+            return 0;
+        }
+    }
+    return known_snapshot(d, t, rec, file, &known, out, err);
+}
+
+/* ---- facts ------------------------------------------------------------------------- */
+
+static struct relais_slice next_part(struct relais_slice *rest)
+{
+    const char *slash = rest->len ? memchr(rest->ptr, '/', rest->len) : NULL;
+    size_t len = slash ? (size_t)(slash - rest->ptr) : rest->len;
+    struct relais_slice part = {rest->ptr, len};
+
+    rest->ptr += slash ? len + 1 : len;
+    rest->len -= slash ? len + 1 : len;
+    while (part.len > 1 && part.ptr[0] == '0') {
+        part.ptr++;
+        part.len--;
+    }
+    return part;
+}
+
+int difference_position_cmp(struct relais_slice a, struct relais_slice b)
+{
+    while (a.len || b.len) {
+        struct relais_slice x = next_part(&a), y = next_part(&b);
+        int c;
+
+        if (x.len != y.len)
+            return x.len < y.len ? -1 : 1;
+        c = x.len ? memcmp(x.ptr, y.ptr, x.len) : 0;
+        if (c)
+            return c;
+    }
+    return 0;
+}
+
+/* SHA-256 of the value as it is without its sequence. */
+static int digest_of(struct difference *d, const struct difference_target *t,
+                     struct relais_checked *checked, unsigned char digest[16],
+                     struct relais_error *err)
+{
+    unsigned char sum[RELAIS_SHA256_LEN];
+    struct entete *entete = entete_of(checked->data);
+    void *sealed;
+
+    entete->sequence = 0;
+    sealed = relais_check_seal(d->checker, checked, entete->id, &d->arena, err);
+    relais_buf_clear(&d->compare);
+    if (!sealed ||
+        relais_avro_encode(t->contract->schema, sealed, &d->compare, NULL, err))
+        return -1;
+    relais_sha256(relais_buf_slice(&d->compare), sum);
+    memcpy(digest, sum, 16);
+    return 0;
+}
+
+/* The digest under which a fact's id was published, in flight or stored. */
+static int find_fact(struct difference *d, struct relais_slice object, const char id[37],
+                     unsigned char digest[16], bool *found_out, struct relais_error *err)
+{
+    uint64_t hash = inflight_hash(object, RELAIS_SLICE(""));
+    const struct inflight_message *m = NULL;
+
+    while ((m = inflight_find(d->ring, INFLIGHT_BY_OBJECT, hash, m)))
+        if (note_of(m)->has_digest && strcmp(m->id, id) == 0) {
+            memcpy(digest, note_of(m)->digest, 16);
+            *found_out = true;
+            return 0;
+        }
+    return store_fact(d->store, id, digest, found_out, err);
+}
+
+static int take_log_fact(struct difference *d, const struct difference_target *t,
+                         const struct relais_record *rec, const struct known *known,
+                         struct store_case *last, struct difference_out *out,
+                         struct relais_error *err)
+{
+    struct entete *entete = entete_of(out->checked.data);
+
+    if (rec->position.len >= STORE_POSITION_MAX)
+        return relais_error_set(err, RELAIS_E_FIELD_LENGTH, "entete.origine.position",
+                                "%zu bytes", rec->position.len);
+    if (last->position[0] &&
+        difference_position_cmp(rec->position, relais_slice_str(last->position)) <= 0) {
+        out->outcome = DIFFERENCE_REPEATED;
+        return 0;
+    }
+    if (entete->constate_le < last->observed_us)
+        entete->constate_le = last->observed_us;
+    if (finish(d, t, &out->checked, known, last, out, err))
+        return -1;
+    memcpy(out->note.position, rec->position.ptr, rec->position.len);
+    return 0;
+}
+
+static int take_fact(struct difference *d, const struct difference_target *t,
+                     const struct relais_record *rec, struct difference_out *out,
+                     struct relais_error *err)
+{
+    struct entete *entete = entete_of(out->checked.data);
+    unsigned char digest[16], old[16];
+    struct store_case last;
+    struct known known;
+    char id[37];
+    bool found;
+
+    if (find_known(d, t, out->checked.object, &known, err) ||
+        difference_case(d, t->topic_index, t->topic, out->checked.dossier, &last, err))
+        return -1;
+    if (!relais_slice_is(entete->origine.position, "0"))
+        return take_log_fact(d, t, rec, &known, &last, out, err);
+    snprintf(id, sizeof(id), "%.*s", (int)entete->id.len, entete->id.ptr);
+    if (digest_of(d, t, &out->checked, digest, err) ||
+        find_fact(d, out->checked.object, id, old, &found, err))
+        return -1;
+    if (found && memcmp(digest, old, 16) != 0)
+        return relais_error_set(err, RELAIS_E_ID_CONFLICT, "entete.id",
+                                "this id was published with other content");
+    if (found) {
+        out->outcome = DIFFERENCE_REPEATED;
+        return 0;
+    }
+    if (finish(d, t, &out->checked, &known, &last, out, err))
+        return -1;
+    out->note.has_digest = true;
+    memcpy(out->note.digest, digest, 16);
+    return 0;
+}
+
+int difference_take(struct difference *d, const struct difference_target *target,
+                    const struct relais_record *rec, const struct difference_file *file,
+                    struct difference_out *out, struct relais_error *err)
+{
+    memset(out, 0, sizeof(*out));
+    relais_arena_reset(&d->arena);
+    if (relais_check(d->checker, rec, &d->arena, &out->checked, out->case_pseudonym, err))
+        return -1;
+    if (rec->kind == RELAIS_RECORD_FACT)
+        return take_fact(d, target, rec, out, err);
+    if (!file)
+        return relais_error_set(err, RELAIS_E_BUG, target->contract->name,
+                                "a snapshot without its file");
+    return take_snapshot(d, target, rec, file, out, err);
+}
+
+/* ---- re-publication ---------------------------------------------------------------- */
+
+static void clear_previous_state(const struct relais_contract *contract, void *data)
+{
+    const struct relais_avro_type *root = relais_avro_root(contract->schema);
+
+    set_changements(contract, data, NULL, 0);
+    for (uint32_t i = 0; i < root->count; i++)
+        if (strcmp(root->fields[i].name, "etat_precedent") == 0)
+            memset((char *)data + root->fields[i].offset, 0, root->fields[i].type->size);
+}
+
+int difference_renvoi(struct difference *d, const struct difference_target *target,
+                      struct relais_slice object, const struct store_object *stored,
+                      int64_t n, struct difference_out *out, struct relais_error *err)
+{
+    struct known known = {.found = true, .value = stored->value};
+    struct relais_slice natural[2] = {RELAIS_SLICE("renvoi"), RELAIS_SLICE_NULL};
+    struct relais_slice depot;
+    struct store_case last;
+    struct entete *entete;
+    int closed;
+
+    memset(out, 0, sizeof(*out));
+    relais_arena_reset(&d->arena);
+    known.observed_us = stored->observed_us;
+    natural[1] = relais_arena_printf(&d->arena, "%lld", (long long)n);
+    depot = relais_arena_printf(&d->arena, "renvoi-%lld", (long long)n);
+    if (!natural[1].ptr || !depot.ptr)
+        return full(err);
+    if (decode_known(d, target, &known, err))
+        return -1;
+    entete = entete_of(known.data);
+    if (relais_slice_eq(entete->origine.depot, depot)) {
+        out->outcome = DIFFERENCE_PUBLISHED;
+        describe(target, known.data, out);
+        return 0;
+    }
+    closed =
+        relais_check_open(d->checker->ring, target->contract, known.data, &d->arena, err);
+    if (closed < 0)
+        return -1;
+    if (closed)
+        return relais_error_set(err, RELAIS_E_KEYRING, target->contract->name,
+                                "the ring no longer opens what was published under it");
+    out->checked = (struct relais_checked){.contract = target->contract,
+                                           .data = known.data,
+                                           .dossier = entete->dossier,
+                                           .object = object};
+    clear_previous_state(target->contract, known.data);
+    entete->nature = NATURE_INITIALISATION;
+    entete->corrige = RELAIS_SLICE_NULL;
+    entete->origine.depot = depot;
+    entete->origine.position = RELAIS_SLICE("0");
+    if (make_id(d, &out->checked, natural, 2, err) ||
+        difference_case(d, target->topic_index, target->topic, entete->dossier, &last,
+                        err))
+        return -1;
+    return finish(d, target, &out->checked, &known, &last, out, err);
+}
