@@ -108,14 +108,15 @@ static bool drop_producer(struct publisher *p)
     return !p->hung;
 }
 
-void publisher_free(struct publisher *p)
+bool publisher_free(struct publisher *p)
 {
     if (!p)
-        return;
-    if (!drop_producer(p))
-        return; /* the ring is still looked at: the process is about to end */
+        return false;
+    if (p->hung || !drop_producer(p))
+        return true; /* the ring is still looked at */
     inflight_free(p->ring);
     free(p);
+    return false;
 }
 
 bool publisher_hung(const struct publisher *p) { return p->hung; }

@@ -21,9 +21,10 @@ struct publisher;
  * source: ce_source; borrowed. The producer itself is made by the first poll. */
 struct publisher *publisher_new(const struct relais_conf *conf, const char *source,
                                 struct relais_error *err) RELAIS_MUST_CHECK;
-/* Waits some seconds at most. */
-void publisher_free(struct publisher *p);
-/* librdkafka hangs and still looks at the ring: end by _exit(). */
+/* Waits some seconds at most. true: librdkafka hangs and still looks at the ring: end by
+ * _exit(). */
+bool publisher_free(struct publisher *p);
+/* The same, found while a producer was made anew. */
 bool publisher_hung(const struct publisher *p);
 
 /* The number of a topic, added if new. name: static or living as long as the publisher.

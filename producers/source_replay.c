@@ -1,0 +1,253 @@
+#include "producers/source_replay.h"
+
+#include "core/crypto.h"
+#include "core/day.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "contracts/evenement_controle.h"
+
+#define RENVOI "renvoi-"
+
+const struct relais_contract *replay_contract(struct source *s, const char *name)
+{
+    const struct source_contract *c = source_contract_of(s, name);
+
+    if (c)
+        return c->target.contract;
+    return strcmp(name, s->control_contract->name) == 0 ? s->control_contract : NULL;
+}
+
+static bool is_renvoi(struct relais_slice depot)
+{
+    return depot.len > strlen(RENVOI) && memcmp(depot.ptr, RENVOI, strlen(RENVOI)) == 0;
+}
+
+static struct relais_slice object_of(const struct relais_contract *contract,
+                                     const void *data)
+{
+    const struct relais_avro_type *root = relais_avro_root(contract->schema);
+
+    for (uint32_t i = 0; i < root->count; i++)
+        if (strcmp(root->fields[i].name, contract->id_field) == 0)
+            return *(const struct relais_slice *)(const void *)((const char *)data +
+                                                                root->fields[i].offset);
+    return RELAIS_SLICE_NULL;
+}
+
+static int put_case(struct replay *r, const char *topic, const struct entete *entete,
+                    struct relais_error *err)
+{
+    struct relais_slice position = entete->origine.position;
+    struct store_case last;
+    bool found;
+
+    if (store_case(r->s->store, topic, entete->dossier, &last, &found, err))
+        return -1;
+    if (found && entete->sequence <= last.sequence)
+        return 0;
+    last.sequence = entete->sequence;
+    if (entete->constate_le > last.observed_us)
+        last.observed_us = entete->constate_le;
+    if (!entete->derive && !is_renvoi(entete->origine.depot) &&
+        memchr(position.ptr, '/', position.len) && position.len < sizeof(last.position)) {
+        memset(last.position, 0, sizeof(last.position));
+        memcpy(last.position, position.ptr, position.len);
+    }
+    return store_put_case(r->s->store, topic, entete->dossier, &last, err);
+}
+
+/* A fact without position is known again by its content but for the sequence. */
+static int put_fact(struct replay *r, const struct relais_contract *contract, void *data,
+                    struct relais_error *err)
+{
+    struct entete *entete = data;
+    unsigned char digest[RELAIS_SHA256_LEN];
+    char id[37];
+
+    if (entete->derive || is_renvoi(entete->origine.depot) ||
+        !relais_slice_is(entete->origine.position, "0"))
+        return 0;
+    entete->sequence = 0;
+    relais_buf_clear(&r->buf);
+    if (relais_avro_encode(contract->schema, data, &r->buf, NULL, err))
+        return -1;
+    relais_sha256(relais_buf_slice(&r->buf), digest);
+    snprintf(id, sizeof(id), "%.*s", (int)entete->id.len, entete->id.ptr);
+    return store_put_fact(r->s->store, id, digest, err);
+}
+
+/* The state keeps the later of two events of an object (A5); where the file of the last
+ * one is not known yet, its order is at least its constate_le. */
+static int put_object(struct replay *r, const struct source_contract *c, void *data,
+                      struct relais_slice value, struct relais_error *err)
+{
+    const struct entete *entete = data;
+    struct relais_slice object = object_of(c->target.contract, data);
+    struct store_object row;
+    struct store_order order;
+    bool found;
+
+    if (store_object(r->s->store, object, &row, &found, err))
+        return -1;
+    r->objects += !found;
+    if (found &&
+        (entete->constate_le < row.observed_us ||
+         (entete->constate_le == row.observed_us && entete->sequence < row.sequence)))
+        return 0;
+    row = (struct store_object){
+        .contract = relais_slice_str(c->target.contract->name),
+        .fingerprint = c->target.fingerprint,
+        .sequence = entete->sequence,
+        .observed_us = entete->constate_le,
+        .value = value,
+    };
+    if (store_put_object(r->s->store, object, &row, err))
+        return -1;
+    if (!entete->derive)
+        return 0;
+    store_order_make(&order, entete->constate_le, false, RELAIS_SLICE(""));
+    return store_put_order(r->s->store, object, &order, err);
+}
+
+/* ---- control events ---------------------------------------------------------------- */
+
+static bool is_monthly(struct relais_slice type)
+{
+    return relais_slice_is(type, "M") || relais_slice_is(type, "R");
+}
+
+static void describe_header(const struct entete_flux *flux, struct store_file *row)
+{
+    char instant[28];
+
+    relais_instant_format(flux->cree_le.value, instant);
+    snprintf(row->row.header, sizeof(row->row.header), "%.*s %s", (int)flux->type.len,
+             flux->type.ptr, instant);
+    row->created_us = flux->cree_le.value;
+    row->monthly = is_monthly(flux->type);
+}
+
+/* The first word of a motif is its code. */
+static void describe_motif(struct relais_slice motif, struct store_file *row)
+{
+    const char *blank = motif.len ? memchr(motif.ptr, ' ', motif.len) : NULL;
+    int len = blank ? (int)(blank - motif.ptr) : 0;
+
+    snprintf(row->row.motif, sizeof(row->row.motif), "%.*s", (int)motif.len,
+             motif.ptr ? motif.ptr : "");
+    snprintf(row->code, sizeof(row->code), "%.*s", len, motif.ptr ? motif.ptr : "");
+}
+
+static int64_t sum_parked(const struct relais_array *parked)
+{
+    const struct compte_parcage *items = parked->items;
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < parked->count; i++)
+        sum += items[i].nombre;
+    return sum;
+}
+
+/* Its header counts as delivered once more; the newest integrated file is the least that
+ * a droit of a rebuilt state was last taken from. */
+static int integrated(struct replay *r, const struct evenement_controle *e,
+                      const struct store_file *row, struct relais_error *err)
+{
+    const struct entete_flux *flux = &e->entete_flux.value;
+    struct store_order order;
+    int64_t count;
+
+    if (!e->entete_flux.set || !flux->cree_le.set || row->anomalies)
+        return 0;
+    if (store_header(r->s->store, flux->type, flux->cree_le.value, &count, err) ||
+        store_put_header(r->s->store, flux->type, flux->cree_le.value, count + 1, err))
+        return -1;
+    if (row->monthly && flux->cree_le.value > r->meta.last_monthly_us)
+        r->meta.last_monthly_us = flux->cree_le.value;
+    store_order_make(&order, flux->cree_le.value, row->monthly, RELAIS_SLICE(""));
+    if (r->rebuild && store_order_cmp(&order, &r->meta.floor) > 0)
+        r->meta.floor = order;
+    return 0;
+}
+
+static void count_renvoi(struct replay *r, struct relais_slice depot)
+{
+    char text[24];
+    long long n;
+
+    snprintf(text, sizeof(text), "%.*s", (int)(depot.len - strlen(RENVOI)),
+             depot.ptr + strlen(RENVOI));
+    n = strtoll(text, NULL, 10);
+    if (n > r->meta.renvoi_count)
+        r->meta.renvoi_count = n;
+}
+
+static int put_file(struct replay *r, const struct evenement_controle *e,
+                    struct relais_error *err)
+{
+    static const enum relais_depot_state states[] = {
+        [ISSUE_CONTROLE_INTEGRE] = RELAIS_DEPOT_INTEGRATED,
+        [ISSUE_CONTROLE_RETENU] = RELAIS_DEPOT_HELD,
+        [ISSUE_CONTROLE_REFUSE] = RELAIS_DEPOT_REFUSED,
+    };
+    struct store_file row;
+    char depot[40];
+    bool found, before;
+
+    if (is_renvoi(e->depot)) {
+        count_renvoi(r, e->depot);
+        return 0;
+    }
+    if (e->issue >= ISSUE_CONTROLE_INCONNU || e->depot.len >= sizeof(depot))
+        return 0;
+    snprintf(depot, sizeof(depot), "%.*s", (int)e->depot.len, e->depot.ptr);
+    if (store_file(r->s->store, depot, &row, &found, err))
+        return -1;
+    before = found && row.row.state == RELAIS_DEPOT_INTEGRATED;
+    row.issued |= STORE_ISSUED(states[e->issue]);
+    if (before)
+        return store_put_file(r->s->store, depot, &row, err);
+    if (!found) {
+        row.number = ++r->meta.file_count;
+        snprintf(row.row.hash, sizeof(row.row.hash), "%s", depot);
+    }
+    row.row.state = states[e->issue];
+    if (e->entete_flux.set && e->entete_flux.value.cree_le.set && !row.row.header[0])
+        describe_header(&e->entete_flux.value, &row);
+    describe_motif(e->motif, &row);
+    row.anomalies = relais_slice_is(e->motif, SOURCE_MOTIF_ANOMALIES);
+    row.row.published = e->publies_total;
+    row.row.unchanged = e->inchanges;
+    row.row.stale = e->perimes;
+    row.row.superseded = e->remplaces;
+    row.row.parked = sum_parked(&e->parques);
+    if (row.row.state == RELAIS_DEPOT_INTEGRATED && integrated(r, e, &row, err))
+        return -1;
+    return store_put_file(r->s->store, depot, &row, err);
+}
+
+int replay_event(struct replay *r, const struct relais_contract *contract,
+                 const char *topic, struct relais_slice value, bool *mine_out,
+                 struct relais_error *err)
+{
+    void *data = relais_arena_zalloc(&r->arena, contract->size);
+    const struct entete *entete = data;
+    struct source_contract *c = source_contract_of(r->s, contract->name);
+
+    *mine_out = false;
+    if (!data)
+        return relais_error_set(err, RELAIS_E_BUG, topic, "arena too small");
+    if (relais_avro_decode(contract->schema, value, data, &r->arena, NULL, err))
+        return -1;
+    if (!relais_slice_is(entete->source, r->s->name))
+        return 0;
+    *mine_out = true;
+    if (put_case(r, topic, entete, err))
+        return -1;
+    if (!c)
+        return put_file(r, data, err);
+    return put_object(r, c, data, value, err) || put_fact(r, contract, data, err) ? -1
+                                                                                  : 0;
+}

@@ -1,0 +1,352 @@
+#include "producers/source_internal.h"
+
+#include "core/day.h"
+#include "core/log.h"
+#include "core/loop.h"
+#include "core/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define STOP_S           30
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_LAST_MS  5000
+#define COMMIT_RECORDS   1000
+#define COMMIT_US        INT64_C(200000)
+#define NOTICES_US       INT64_C(10000000)
+#define LOG_AGAIN_US     INT64_C(30000000)
+#define POLL_IDLE_MS     200
+
+static const char *const reasons[] = {
+    [REASON_KAFKA] = "Kafka injoignable ou refuse d'écrire",
+    [REASON_STATE] = "dossier d'état impossible à écrire",
+    [REASON_REGISTRY] = "registre de schémas injoignable",
+    [REASON_CONNECTOR] = "source injoignable",
+};
+
+bool source_stopping(struct source *s)
+{
+    if (!relais_loop_stopping())
+        return false;
+    if (!s->stop_us) {
+        s->stop_us = relais_monotonic_us() + STOP_S * INT64_C(1000000);
+        relais_loop_notify("STOPPING=1");
+        relais_loop_deadline(STOP_S + 5, relais_error_exit(RELAIS_E_STOPPED));
+        relais_log(RELAIS_LOG_INFO, "stopping inflight=%zu",
+                   inflight_count(publisher_ring(s->publisher)));
+    }
+    return true;
+}
+
+static bool stop_is_over(struct source *s)
+{
+    return source_stopping(s) && relais_monotonic_us() > s->stop_us;
+}
+
+/* One line when the trouble changes, then one every half minute. */
+static void log_once(struct source *s, const struct relais_error *err)
+{
+    int64_t now = relais_monotonic_us();
+
+    if (err->code == s->logged && now - s->logged_us < LOG_AGAIN_US)
+        return;
+    relais_log_error(err, NULL);
+    s->logged = err->code;
+    s->logged_us = now;
+}
+
+void source_fine(struct source *s, enum source_reason reason)
+{
+    relais_ops_reason((int)reason, NULL);
+    s->backoff_ms = 0;
+    s->logged = RELAIS_E_OK;
+}
+
+static int end_with(struct source *s, const struct relais_error *err)
+{
+    relais_log_error(err, NULL);
+    s->status = relais_error_exit(err->code);
+    return -1;
+}
+
+int source_trouble(struct source *s, const struct relais_error *err,
+                   enum source_reason reason)
+{
+    enum relais_class class = relais_error_class(err->code);
+
+    if (class == RELAIS_CONF || class == RELAIS_FATAL)
+        return end_with(s, err);
+    log_once(s, err);
+    if (class == RELAIS_DATA)
+        return 0;
+    relais_ops_reason((int)reason, reasons[reason]);
+    relais_metric_add(retries, 1);
+    if (source_stopping(s)) {
+        s->status = relais_error_exit(RELAIS_E_STOPPED);
+        return -1;
+    }
+    s->backoff_ms = s->backoff_ms ? s->backoff_ms * 2 : BACKOFF_FIRST_MS;
+    if (s->backoff_ms > BACKOFF_LAST_MS)
+        s->backoff_ms = BACKOFF_LAST_MS;
+    relais_ops_beat();
+    relais_loop_sleep_ms(s->backoff_ms);
+    return 0;
+}
+
+static int commit_now(struct source *s)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    if (relais_monotonic_us() < s->commit_retry_us)
+        return 0;
+    if (source_commit(s, &err) == 0) {
+        if (s->commit_backoff_ms) {
+            relais_log(RELAIS_LOG_INFO, "state is written again");
+            relais_ops_reason(REASON_STATE, NULL);
+        }
+        s->commit_backoff_ms = 0;
+        return 0;
+    }
+    if (relais_error_class(err.code) != RELAIS_RETRY)
+        return end_with(s, &err);
+    log_once(s, &err);
+    relais_ops_reason(REASON_STATE, reasons[REASON_STATE]);
+    relais_metric_add(commits_failed, 1);
+    s->commit_backoff_ms =
+        s->commit_backoff_ms ? s->commit_backoff_ms * 2 : BACKOFF_FIRST_MS;
+    if (s->commit_backoff_ms > BACKOFF_LAST_MS)
+        s->commit_backoff_ms = BACKOFF_LAST_MS;
+    s->commit_retry_us = relais_monotonic_us() + s->commit_backoff_ms * INT64_C(1000);
+    return 0;
+}
+
+static int serve_publisher(struct source *s, int timeout_ms)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    size_t before = inflight_ready(publisher_ring(s->publisher));
+
+    if (publisher_poll(s->publisher, timeout_ms, &err) == 0) {
+        if (inflight_ready(publisher_ring(s->publisher)) > before)
+            relais_ops_reason(REASON_KAFKA, NULL);
+        return 0;
+    }
+    if (publisher_hung(s->publisher)) {
+        relais_log_error(&err, "to_do=restart");
+        _exit(relais_error_exit(RELAIS_E_BROKER_FATAL));
+    }
+    if (relais_error_class(err.code) != RELAIS_RETRY)
+        return end_with(s, &err);
+    log_once(s, &err);
+    relais_ops_reason(REASON_KAFKA, reasons[REASON_KAFKA]);
+    return 0;
+}
+
+int source_pump(struct source *s, int timeout_ms)
+{
+    size_t ready;
+
+    if (serve_publisher(s, timeout_ms))
+        return -1;
+    ready = inflight_ready(publisher_ring(s->publisher));
+    if (ready >= COMMIT_RECORDS ||
+        (ready && relais_monotonic_us() - s->committed_us >= COMMIT_US))
+        if (commit_now(s))
+            return -1;
+    relais_ops_beat();
+    return 0;
+}
+
+int source_drain(struct source *s)
+{
+    struct inflight *ring = publisher_ring(s->publisher);
+
+    while (inflight_count(ring)) {
+        if (stop_is_over(s)) {
+            s->status = relais_error_exit(RELAIS_E_STOPPED);
+            return -1;
+        }
+        if (serve_publisher(s, inflight_ready(ring) ? 0 : 10))
+            return -1;
+        /* nothing more will come: what is acknowledged is written at once */
+        if (inflight_ready(ring) == inflight_count(ring) ||
+            inflight_ready(ring) >= COMMIT_RECORDS)
+            if (commit_now(s))
+                return -1;
+        if (s->commit_backoff_ms)
+            relais_loop_sleep_ms(10);
+        relais_ops_beat();
+    }
+    return 0;
+}
+
+int source_send(struct source *s, const struct inflight_message *message,
+                struct relais_error *err)
+{
+    while (publisher_send(s->publisher, message, err)) {
+        if (err->code != RELAIS_E_QUEUE_FULL)
+            return 1;
+        relais_error_clear(err);
+        if (stop_is_over(s)) {
+            s->status = relais_error_exit(RELAIS_E_STOPPED);
+            return -1;
+        }
+        if (inflight_ready(publisher_ring(s->publisher)) ? commit_now(s)
+                                                         : source_pump(s, 10))
+            return -1;
+        if (s->commit_backoff_ms)
+            relais_loop_sleep_ms(10);
+    }
+    return 0;
+}
+
+/* ---- the loop ---------------------------------------------------------------------- */
+
+static int take_batch(struct source *s)
+{
+    int rc = 0;
+
+    for (const struct relais_record *rec = s->batch.first; rec && rc == 0;
+         rec = rec->next) {
+        if (source_stopping(s)) {
+            s->status = relais_error_exit(RELAIS_E_STOPPED);
+            return 0;
+        }
+        rc = source_record(s, rec);
+    }
+    return rc < 0 ? -1 : 0;
+}
+
+static bool done(struct source *s)
+{
+    return s->options->once && s->batch.count == 0 && s->connector->source->idle &&
+           s->connector->source->idle(s->state);
+}
+
+static int loop(struct source *s)
+{
+    struct inflight *ring = publisher_ring(s->publisher);
+
+    while (!source_stopping(s)) {
+        struct relais_error err = RELAIS_ERROR_INIT;
+
+        relais_batch_reset(&s->batch);
+        if (s->connector->source->poll(s->state, &s->batch,
+                                       inflight_count(ring) ? 0 : POLL_IDLE_MS, &err)) {
+            if (source_trouble(s, &err, REASON_CONNECTOR))
+                return -1;
+            continue;
+        }
+        source_fine(s, REASON_CONNECTOR);
+        if (take_batch(s))
+            return -1;
+        if (source_pump(s, s->batch.count || !inflight_count(ring) ? 0 : 5))
+            return -1;
+        if (!s->file.open && s->notice_count &&
+            relais_monotonic_us() - s->notices_since_us > NOTICES_US)
+            source_log_notices(s);
+        if (done(s)) {
+            if (source_drain(s))
+                return -1;
+            if (s->connector->source->idle(s->state))
+                return 0;
+        }
+    }
+    return 0;
+}
+
+/* Calls that are made before the first record: again and again while it is a matter of
+ * waiting. */
+static int until_done(struct source *s, enum source_reason reason,
+                      int (*call)(struct source *s, struct relais_error *err))
+{
+    for (;;) {
+        struct relais_error err = RELAIS_ERROR_INIT;
+
+        if (call(s, &err) == 0) {
+            source_fine(s, reason);
+            return 0;
+        }
+        if (relais_error_class(err.code) == RELAIS_DATA)
+            return end_with(s, &err);
+        if (source_trouble(s, &err, reason))
+            return -1;
+    }
+}
+
+static int check_topics(struct source *s, struct relais_error *err)
+{
+    return publisher_check_topics(s->publisher, 5000, err);
+}
+
+static int catch_up(struct source *s, struct relais_error *err)
+{
+    int64_t objects;
+
+    return source_start(s, false, false, &objects, err);
+}
+
+static int open_connector(struct source *s, struct relais_error *err)
+{
+    return s->connector->source->open(&s->state, s->conf, err);
+}
+
+static int open_ops(struct source *s, struct relais_error *err)
+{
+    const char *listen = relais_conf_text(s->conf, "ops", "listen");
+
+    if (!listen || !listen[0])
+        return 0;
+    s->ops =
+        relais_ops_new(listen, s->connector->name,
+                       (int)relais_conf_integer(s->conf, "ops", "ready_age_ms"), err);
+    return s->ops ? 0 : -1;
+}
+
+static int run(struct source *s)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    if (source_open(s, &err) || open_ops(s, &err))
+        return end_with(s, &err);
+    if (until_done(s, REASON_KAFKA, check_topics) ||
+        until_done(s, REASON_REGISTRY, source_register) ||
+        until_done(s, REASON_KAFKA, catch_up))
+        return -1;
+    if (s->options->renvoi && source_renvoi(s))
+        return -1;
+    if (until_done(s, REASON_CONNECTOR, open_connector))
+        return -1;
+    relais_loop_notify("READY=1");
+    relais_log(RELAIS_LOG_INFO, "source=%s connector=%s started", s->name,
+               s->connector->name);
+    return loop(s);
+}
+
+int relais_source_run(const struct relais_conf *conf,
+                      const struct relais_connector *connector,
+                      const struct relais_source_options *options)
+{
+    struct source *s = relais_zalloc(sizeof(*s));
+    bool hung = false;
+    int status;
+
+    s->conf = conf;
+    s->connector = connector;
+    s->options = options;
+    relais_loop_init();
+    if (run(s) == 0 && source_drain(s) == 0)
+        s->status = s->file.open ? relais_error_exit(RELAIS_E_STOPPED) : s->status;
+    source_log_notices(s);
+    status = s->status;
+    if (s->publisher && inflight_count(publisher_ring(s->publisher)))
+        relais_log(RELAIS_LOG_WARN,
+                   "unacknowledged=%zu, to be sent again at the next "
+                   "start",
+                   inflight_count(publisher_ring(s->publisher)));
+    hung = source_close(s);
+    free(s);
+    if (hung)
+        _exit(status);
+    return status;
+}
