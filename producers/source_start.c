@@ -160,11 +160,14 @@ static struct partition *partition_of(struct start *st, const rd_kafka_message_t
     return NULL;
 }
 
-static int commit(struct start *st, struct relais_error *err)
+/* A first start and a rebuild write their offsets with the last rows only: until then the
+ * state counts as empty, so that half of one never passes for a whole. */
+static int commit(struct start *st, bool last, struct relais_error *err)
 {
     struct source *s = st->replay.s;
+    bool offsets = last || (!st->was_empty && !st->replay.rebuild);
 
-    for (size_t i = 0; i < st->partition_count; i++) {
+    for (size_t i = 0; offsets && i < st->partition_count; i++) {
         const struct partition *p = &st->partitions[i];
 
         if (store_put_offset(s->store, p->topic, p->number, p->next, err))
@@ -318,14 +321,11 @@ static int read_all(struct start *st, struct relais_error *err)
         if (read_one(st, &heard_us, err))
             return -1;
         st->pending += (size_t)(st->messages - before);
-        /* one transaction for a first start: it may turn out that it must not be one; for
-         * a rebuild too: half a state would pass for a whole one */
-        if (st->pending >= COMMIT_EVERY && !st->was_empty && !st->replay.rebuild) {
-            if (commit(st, err) || store_begin(s->store, err))
-                return -1;
-        }
+        if (st->pending >= COMMIT_EVERY &&
+            (commit(st, false, err) || store_begin(s->store, err)))
+            return -1;
     }
-    return commit(st, err);
+    return commit(st, true, err);
 }
 
 static int find_partitions(struct start *st, struct relais_error *err)
