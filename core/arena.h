@@ -32,7 +32,7 @@ static inline void *relais_arena_alloc(struct relais_arena *arena, size_t size)
     size_t room = (size_t)(arena->end - arena->next);
     char *p = arena->next;
 
-    if (size > room)
+    if (size > room || !p)
         return relais_arena_more(arena, size);
     size = (size + 15) & ~(size_t)15;
     arena->next = size <= room ? p + size : arena->end;

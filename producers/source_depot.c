@@ -168,9 +168,10 @@ static int build_control(struct source *s, const struct control *control,
                         relais_slice_str(s->name), &last, err))
         return -1;
     note->sequence = c.sequence = last.sequence + 1;
-    if (relais_buf_add(&s->buf, frame, sizeof(frame)) ||
-        control_build(&c, &s->arena, &s->buf, m->id, &note->observed_us, err))
+    if (relais_buf_add(&s->buf, frame, sizeof(frame)))
         return relais_error_set(err, RELAIS_E_BUG, "evenement_controle", "too large");
+    if (control_build(&c, &s->arena, &s->buf, m->id, &note->observed_us, err))
+        return -1;
     value = relais_buf_slice(&s->buf);
     m->value = value;
     value.ptr += RELAIS_FRAME_LEN;
@@ -190,6 +191,8 @@ int source_send_control(struct source *s, const struct control *control)
     struct relais_error err = RELAIS_ERROR_INIT;
 
     while (build_control(s, control, &m, &note, &err)) {
+        if (relais_error_class(err.code) == RELAIS_DATA)
+            err.code = RELAIS_E_BUG; /* a control event of ours always fits */
         if (source_trouble(s, &err, REASON_STATE))
             return -1;
         relais_error_clear(&err);

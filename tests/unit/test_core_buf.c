@@ -217,6 +217,15 @@ static void test_arena_copies_end_with_nul(void **state)
     relais_arena_release(&arena);
 }
 
+static void test_arena_gives_room_for_nothing_before_anything_else(void **state)
+{
+    struct relais_arena arena = RELAIS_ARENA_INIT(1024);
+
+    assert_non_null(relais_arena_alloc(&arena, 0));
+    assert_non_null(relais_arena_alloc(&arena, 0));
+    relais_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_arena_stops_at_its_ceiling),
         cmocka_unit_test(test_arena_reset_reuses_its_first_block),
         cmocka_unit_test(test_arena_copies_end_with_nul),
+        cmocka_unit_test(test_arena_gives_room_for_nothing_before_anything_else),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
