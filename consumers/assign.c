@@ -106,8 +106,9 @@ static int start_fresh(struct subscriber *sub, rd_kafka_topic_partition_t *p,
             return -1;
     } else
         p->offset = RD_KAFKA_OFFSET_BEGINNING;
-    subscriber_notice(sub, "topic=%s partition=%" PRId32 " position=none start=%s",
-                      p->topic, p->partition, from);
+    if (sub->group)
+        subscriber_notice(sub, "topic=%s partition=%" PRId32 " position=none start=%s",
+                          p->topic, p->partition, from);
     return 0;
 }
 
