@@ -420,6 +420,9 @@ int source_depot_end(struct source *s, const struct relais_record *rec)
         relais_error_set(&err, RELAIS_E_BUG, "depot", "ended without verdict");
         return source_trouble(s, &err, REASON_CONNECTOR);
     }
+    /* read and accepted, nothing changed by them: lu = acceptes + parques (contract B) */
+    if (f->depot.anomalies)
+        f->counts.unchanged = f->depot.blocks;
     /* all of it is in the state before the control event can be in the topic */
     if (source_drain(s))
         return -1;
