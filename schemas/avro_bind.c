@@ -86,7 +86,7 @@ static int bind_string(struct binder *b, const struct relais_avro_type *type,
 {
     if (v->kind != RELAIS_VALUE_STRING)
         return wrong(b, "not a text");
-    if (!relais_avro_utf8(v->text.ptr, v->text.len))
+    if (!relais_utf8_valid(v->text))
         return wrong(b, "not UTF-8");
     if (type->logical == RELAIS_AVRO_UUID && !b->defaults && !relais_uuid_is(v->text))
         return wrong(b, "not a UUID");
@@ -339,15 +339,29 @@ static int bind_record(struct binder *b, const struct relais_avro_type *type,
     return 0;
 }
 
-/* May this branch be meant? Scalars: it binds. Others: by what the value is, a record by
- * its members' names. */
-static bool branch_fits(struct binder *b, const struct relais_avro_type *type,
-                        const struct relais_avro_field *field,
-                        const struct relais_value *v)
+/* Does a scalar bind? 1, 0, or -1: the arena is full. */
+static int scalar_fits(struct binder *b, const struct relais_avro_type *type,
+                       const struct relais_avro_field *field,
+                       const struct relais_value *v)
 {
-    struct binder trial = {.arena = b->arena, .defaults = b->defaults};
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct binder trial = {.arena = b->arena, .defaults = b->defaults, .err = &err};
+    void *scratch = relais_arena_alloc(b->arena, type->size + (size_t)1);
+
+    if (!scratch)
+        return full(b);
+    if (bind(&trial, type, field, v, scratch, 0) == 0)
+        return 1;
+    return err.code == RELAIS_E_LIMIT ? full(b) : 0;
+}
+
+/* May this branch be meant? A scalar's if it binds; others by what the value is, a
+ * record's by the names of its members. 1, 0, or -1: the arena is full. */
+static int branch_fits(struct binder *b, const struct relais_avro_type *type,
+                       const struct relais_avro_field *field,
+                       const struct relais_value *v)
+{
     uint32_t known = 0;
-    void *scratch;
 
     switch (type->kind) {
     case RELAIS_AVRO_ARRAY:
@@ -356,17 +370,16 @@ static bool branch_fits(struct binder *b, const struct relais_avro_type *type,
         return v->kind == RELAIS_VALUE_RECORD;
     case RELAIS_AVRO_RECORD:
         if (v->kind != RELAIS_VALUE_RECORD)
-            return false;
+            return 0;
         for (uint32_t i = 0; i < type->count; i++) {
             if (relais_value_get(v, type->fields[i].name))
                 known++;
             else if (!type->fields[i].has_default)
-                return false;
+                return 0;
         }
         return b->defaults || known == v->count;
     default:
-        scratch = relais_arena_alloc(b->arena, type->size + 1);
-        return scratch && bind(&trial, type, field, v, scratch, 0) == 0;
+        return scalar_fits(b, type, field, v);
     }
 }
 
@@ -389,8 +402,11 @@ static int bind_union(struct binder *b, const struct relais_avro_type *type,
     }
     for (uint32_t i = 0; i < type->count; i++) {
         const struct relais_avro_type *branch = type->branches[i];
+        int fits = branch_fits(b, branch, field, v);
 
-        if (!branch_fits(b, branch, field, v))
+        if (fits < 0)
+            return -1;
+        if (!fits)
             continue;
         u->branch = (int32_t)i;
         if (branch->kind == RELAIS_AVRO_NULL)

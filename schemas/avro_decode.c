@@ -178,7 +178,8 @@ get_slice(struct decoder *d, const unsigned char *p, bool text, struct relais_sl
     len = (size_t)(n >> 1);
     if (n >> 1 > (uint64_t)(d->end - p))
         return truncated(d);
-    if (text && !is_ascii(p, len) && !relais_avro_utf8((const char *)p, len))
+    if (text && !is_ascii(p, len) &&
+        !relais_utf8_valid((struct relais_slice){(const char *)p, len}))
         return refuse(d, RELAIS_E_AVRO_INVALID, "not UTF-8");
     out->ptr = (const char *)p;
     out->len = len;

@@ -21,6 +21,7 @@ struct encoder {
     size_t began; /* length of out before */
     unsigned char *end;
     uint32_t *field_ends;
+    enum relais_code code;
     const char *problem; /* NULL: no room */
     struct frame *top;
     struct frame frames[RELAIS_AVRO_DEPTH_MAX];
@@ -149,6 +150,7 @@ static inline unsigned char *enter(struct encoder *e, unsigned char *p,
     struct frame *f = e->top;
 
     if (f == e->frames + RELAIS_AVRO_DEPTH_MAX) {
+        e->code = RELAIS_E_LIMIT;
         e->problem = "data deeper than 64";
         return NULL;
     }
@@ -377,7 +379,7 @@ static void fail(const struct encoder *e, const struct relais_avro_op *op,
         };
     if (n == 0 || e->top[-1].op != op)
         steps[n++] = (struct relais_avro_step){e->plan->paths[op - e->plan->ops], -1};
-    relais_avro_fail(err, RELAIS_E_FIELD_TYPE, steps, n, e->problem);
+    relais_avro_fail(err, e->code, steps, n, e->problem);
 }
 
 /* 0; 1: no room under the buffer's ceiling for the most it could take; -1: err set. */
@@ -393,6 +395,7 @@ static int encode(const struct relais_avro *schema, const void *data,
     e.out = out;
     e.began = out->len;
     e.field_ends = field_ends;
+    e.code = RELAIS_E_FIELD_TYPE;
     e.problem = NULL;
     e.top = e.frames;
     root = &e.plan->programs[field_ends ? RELAIS_AVRO_MARKED : RELAIS_AVRO_ROOT];

@@ -115,6 +115,4 @@ int relais_avro_fail(struct relais_error *err, enum relais_code code,
                      const struct relais_avro_step *steps, size_t step_count,
                      const char *text);
 
-bool relais_avro_utf8(const char *ptr, size_t len);
-
 #endif

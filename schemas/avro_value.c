@@ -92,10 +92,9 @@ static struct relais_value *tell_bytes(struct teller *t, struct place at,
         return tell_text(t, at, RELAIS_VALUE_BYTES, bytes);
     json = strcmp(at.field->clear, "json") == 0;
     if (!json)
-        return tell_text(t, at,
-                         relais_avro_utf8(bytes.ptr, bytes.len) ? RELAIS_VALUE_STRING
-                                                                : RELAIS_VALUE_BYTES,
-                         bytes);
+        return tell_text(
+            t, at, relais_utf8_valid(bytes) ? RELAIS_VALUE_STRING : RELAIS_VALUE_BYTES,
+            bytes);
     parsed = relais_value_parse(t->arena, bytes, NULL);
     if (!parsed || parsed->kind != RELAIS_VALUE_RECORD)
         return tell_text(t, at, RELAIS_VALUE_BYTES, bytes);

@@ -11,7 +11,7 @@
 
 #include <avro.h>
 
-#include "schemas/avro.h"
+#include "schemas/catalog.h"
 
 #define ROUNDS      400
 #define VALUES      5
@@ -272,7 +272,7 @@ static void yard_fill(uint64_t *s, avro_value_t *v, int depth)
 {
     static char text[64] = "texte de libavro \xc3\xa9\xc3\xa8 0123456789";
     avro_value_t part;
-    size_t n;
+    size_t n = 0;
     char key[24];
 
     switch (avro_value_get_type(v)) {
@@ -478,10 +478,57 @@ static void test_avro_generated_values_are_libavros_byte_for_byte(void **state)
         one_round(first + (uint64_t)i);
 }
 
+static void test_avro_contracts_are_encoded_as_libavro_does(void **state)
+{
+    const struct relais_contract *contract;
+    size_t i = 0;
+
+    for (; (contract = relais_catalog_at(i)); i++) {
+        struct relais_buf text = RELAIS_BUF_INIT(RELAIS_AVRO_TEXT_MAX);
+        avro_schema_t yard;
+        avro_value_iface_t *iface;
+        uint64_t seed = 1000 * i + 1;
+
+        assert_int_equal(relais_buf_add_slice(&text, contract->text), 0);
+        assert_int_equal(avro_schema_from_json_length(text.data, text.len, &yard), 0);
+        iface = avro_generic_class_from_schema(yard);
+        for (int n = 0; n < 200; n++)
+            one_value(&seed, contract->schema, iface, seed, true, &text);
+        avro_value_iface_decref(iface);
+        avro_schema_decref(yard);
+        relais_buf_release(&text);
+    }
+    assert_true(i >= 6);
+}
+
+static void test_avro_opinion_sees_bytes_that_are_not_libavros(void **state)
+{
+    static const char schema_text[] = "{\"type\":\"array\",\"items\":\"int\"}";
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_avro *schema = relais_avro_new(relais_slice_str(schema_text), &err);
+
+    assert_non_null(schema);
+    assert_int_equal(
+        relais_avro_opinion(schema, (struct relais_slice){"\x02\x08\x00", 3}, &err), 0);
+    /* two blocks of one item: the same value, other bytes */
+    assert_int_equal(relais_avro_opinion(
+                         schema, (struct relais_slice){"\x02\x08\x02\x08\x00", 5}, &err),
+                     -1);
+    assert_int_equal(err.code, RELAIS_E_OPINION);
+    relais_error_clear(&err);
+    assert_int_equal(
+        relais_avro_opinion(schema, (struct relais_slice){"\x02\x08\x00\x00", 4}, &err),
+        -1);
+    assert_int_equal(err.code, RELAIS_E_OPINION);
+    relais_avro_free(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_avro_generated_values_are_libavros_byte_for_byte),
+        cmocka_unit_test(test_avro_contracts_are_encoded_as_libavro_does),
+        cmocka_unit_test(test_avro_opinion_sees_bytes_that_are_not_libavros),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
