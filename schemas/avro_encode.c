@@ -249,8 +249,8 @@ static unsigned char *put_rare(struct encoder *e, unsigned char *p,
 }
 
 /* Runs until the root's end. NULL: problem, or no room; *op_out: where. Each op jumps to
- * the next by itself: the processor then guesses by the op that was (a switch makes one
- * jump of all, and doubles the time). */
+ * the next by itself: the processor then guesses the next by the op that was, where a
+ * switch makes one jump of all. */
 static unsigned char *run(struct encoder *e, unsigned char *p,
                           const struct relais_avro_op *op, const char *base,
                           const struct relais_avro_op **op_out)
