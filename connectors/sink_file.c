@@ -174,10 +174,10 @@ static int sink_file_write(void *state, const struct relais_batch *in, size_t *d
 }
 
 static const struct relais_conf_key keys[] = {
-    {"connector", "file", RELAIS_CONF_PATH, 0, 0, NULL, NULL, true,
-     "fichier auquel ajouter une ligne JSON par evenement"},
-    {"connector", "fsync_ms", RELAIS_CONF_INTEGER, 0, 60000, NULL, "1000", false,
-     "duree la plus longue avant fsync(2), en millisecondes"},
+    {"connector", "file", RELAIS_CONF_PATH, .required = true,
+     .doc = "Fichier auquel ajouter une ligne JSON par événement."},
+    {"connector", "fsync_ms", RELAIS_CONF_INTEGER, 0, 60000, .def = "1000",
+     .doc = "Délai le plus long avant fsync(2), en millisecondes."},
     {0},
 };
 
@@ -191,7 +191,7 @@ static const struct relais_sink_ops ops = {
 const struct relais_connector relais_sink_file = {
     .abi = RELAIS_CONNECTOR_ABI,
     .name = "sink_file",
-    .summary = "ajoute une ligne JSON par evenement a un fichier",
+    .summary = "Ajoute une ligne JSON par événement à un fichier",
     .keys = keys,
     .sink = &ops,
 };

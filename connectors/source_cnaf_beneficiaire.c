@@ -203,14 +203,14 @@ static bool source_idle(void *state)
 }
 
 static const struct relais_conf_key keys[] = {
-    {"connector", "depot", RELAIS_CONF_PATH, 0, 0, NULL, NULL, true,
-     "dossier ou les fichiers de la CAF arrivent ; en_cours/ integres/ refuses/ retenus/ "
-     "y sont crees"},
-    {"connector", "quiet_ms", RELAIS_CONF_INTEGER, 0, 3600000, NULL, "5000", false,
-     "duree sans changement avant de prendre un fichier, en millisecondes"},
-    {"connector", "scan_ms", RELAIS_CONF_INTEGER, 10, 3600000, NULL, "30000", false,
-     "intervalle entre deux lectures du dossier, en millisecondes (inotify est muet sur "
-     "NFS)"},
+    {"connector", "depot", RELAIS_CONF_PATH, .required = true,
+     .doc = "Dossier où la CAF dépose ; relais y crée en_cours, integres, refuses, "
+            "retenus."},
+    {"connector", "quiet_ms", RELAIS_CONF_INTEGER, 0, 3600000, .def = "5000",
+     .doc = "Durée sans changement avant de prendre un fichier, en millisecondes."},
+    {"connector", "scan_ms", RELAIS_CONF_INTEGER, 10, 3600000, .def = "30000",
+     .doc = "Intervalle entre deux lectures du dossier (inotify est muet sur NFS), en "
+            "millisecondes."},
     {0},
 };
 
@@ -230,7 +230,7 @@ static const char *const schemas[] = {CNAF_BENEFICIAIRE_SCHEMA, NULL};
 const struct relais_connector relais_source_cnaf_beneficiaire = {
     .abi = RELAIS_CONNECTOR_ABI,
     .name = "source_cnaf_beneficiaire",
-    .summary = "lit les fichiers Beneficiaire de la CAF deposes dans un dossier",
+    .summary = "Lit les fichiers Bénéficiaire que la CAF dépose dans un dossier",
     .keys = keys,
     .schemas = schemas,
     .source = &ops,

@@ -252,10 +252,10 @@ static bool source_json_idle(void *state)
 }
 
 static const struct relais_conf_key keys[] = {
-    {"connector", "file", RELAIS_CONF_PATH, 0, 0, NULL, NULL, false,
-     "fichier de lignes JSON a publier ; absent : l'entree standard"},
-    {"connector", "schema", RELAIS_CONF_TEXT, 0, 0, NULL, NULL, true,
-     "contrat de chaque ligne : nom complet, nom court, ou famille qui n'en a qu'un"},
+    {"connector", "file", RELAIS_CONF_PATH,
+     .doc = "Fichier de lignes JSON à publier ; à défaut l'entrée standard."},
+    {"connector", "schema", RELAIS_CONF_TEXT, .required = true,
+     .doc = "Message de chaque ligne : nom complet, nom court, ou famille d'un seul."},
     {0},
 };
 
@@ -270,7 +270,7 @@ static const struct relais_source_ops ops = {
 const struct relais_connector relais_source_json = {
     .abi = RELAIS_CONNECTOR_ABI,
     .name = "source_json",
-    .summary = "publie des faits donnes en lignes JSON, un par ligne",
+    .summary = "Publie des faits donnés en lignes JSON, un par ligne",
     .keys = keys,
     .source = &ops,
 };

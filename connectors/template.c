@@ -21,8 +21,8 @@ struct template
 
 /* Step 3: the keys of [connector]; `relais conf doc` prints them. */
 static const struct relais_conf_key keys[] = {
-    {"connector", "file", RELAIS_CONF_PATH, 0, 0, NULL, NULL, true,
-     "fichier texte a lire, un fait par ligne"},
+    {"connector", "file", RELAIS_CONF_PATH, .required = true,
+     .doc = "Fichier texte à lire, un fait par ligne."},
     {0},
 };
 
@@ -137,7 +137,7 @@ static const char *const schemas[] = {"fr.relais.eligibility.EvenementDroit", NU
 const struct relais_connector relais_template = {
     .abi = RELAIS_CONNECTOR_ABI,
     .name = "template",
-    .summary = "modele de connecteur a copier",
+    .summary = "Modèle de connecteur à copier",
     .keys = keys,
     .schemas = schemas,
     .source = &ops,
