@@ -113,13 +113,9 @@ static const char *const towns[][3] = {
     {"93010", "93140", "BONDY"},         {"93029", "93700", "DRANCY"},
     {"93048", "93100", "MONTREUIL"},     {"93055", "93500", "PANTIN"},
     {"93066", "93200", "SAINT-DENIS"},   {"93071", "93270", "SEVRAN"}};
-static const char *const streets[] = {"DES ESSAIS",
-                                      "DU CAS NOMINAL",
-                                      "DU BAC A SABLE",
-                                      "DE LA FOR\xCAT INVENT\xC9"
-                                      "E",
-                                      "DES BORNES",
-                                      "DE L'EXEMPLE"};
+static const char *const streets[] = {"DES ESSAIS",     "DU CAS NOMINAL",
+                                      "DU BAC A SABLE", "DE LA FOR\312T INVENT\311E",
+                                      "DES BORNES",     "DE L'EXEMPLE"};
 
 static void put_nir(FILE *f, int sex, int32_t birth, int64_t rank, bool with_key)
 {
