@@ -20,9 +20,9 @@ struct relais_source_ops {
     int (*open_file)(void **state, const char *path, struct relais_error *err);
     /* Appends records to out (reset by the caller). timeout_ms: longest wait, 0: do not
      * wait. 0 records: nothing now. A DEPOT record ends its batch; the next poll follows
-     * the verdict. -1 with FILE_CHANGED (here or from verdict): the file under way is not
-     * what was checked; the runner answers verdict(REFUSE). Before the first record all
-     * bytes were compared, so that this is a file that changes while it is published. */
+     * the verdict. A file that is no longer what was checked is given as DEPOT again,
+     * with the problem FILE_CHANGED, to be refused: before its first record all bytes are
+     * compared, so that records came before only if it changed while they were given. */
     int (*poll)(void *state, struct relais_batch *out, int timeout_ms,
                 struct relais_error *err);
     /* Only for sources that yield DEPOT. motif: French, no personal value, goes beside

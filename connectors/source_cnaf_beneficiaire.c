@@ -31,6 +31,7 @@ struct source {
     struct relais_depot *depot;
     enum stage stage;
     bool release, refuse;
+    bool changed; /* since its check */
     uint64_t file_number;
 };
 
@@ -98,8 +99,28 @@ static int take_file(struct source *s, int timeout_ms, struct relais_error *err)
     s->file = cnaf_file_new(taken.fd, taken.path);
     s->release = taken.release;
     s->refuse = taken.refuse;
+    s->changed = false;
     s->stage = STAGE_TO_CHECK;
     return 1;
+}
+
+/* A file that changed is judged again, to be refused; any other error is the caller's. */
+static int judge_again(struct source *s, struct relais_error *err)
+{
+    if (err->code != RELAIS_E_FILE_CHANGED)
+        return -1;
+    relais_error_clear(err);
+    s->changed = true;
+    s->stage = STAGE_TO_CHECK;
+    return 0;
+}
+
+static int begin_records(struct source *s, struct relais_error *err)
+{
+    if (cnaf_file_begin(s->file, err))
+        return judge_again(s, err);
+    s->stage = STAGE_RECORDS;
+    return 0;
 }
 
 static int give(struct source *s, enum relais_record_kind kind, struct relais_batch *out,
@@ -131,6 +152,11 @@ static int check_file(struct source *s, struct relais_batch *out,
         return -1;
     s->depot->release = s->release;
     s->depot->refuse = s->refuse;
+    if (s->changed) {
+        relais_error_clear(&s->depot->problem);
+        relais_error_set(&s->depot->problem, RELAIS_E_FILE_CHANGED, NULL,
+                         "le fichier a changé entre son contrôle et sa publication");
+    }
     s->file_number++;
     return give(s, RELAIS_RECORD_DEPOT, out, err);
 }
@@ -148,7 +174,9 @@ static int source_poll(void *state, struct relais_batch *out, int timeout_ms,
         return check_file(s, out, err);
     case STAGE_RECORDS:
         rc = cnaf_file_records(s->file, s->file_number << ORDINAL_BITS, out, err);
-        return rc ? (rc < 0 ? -1 : 0) : give(s, RELAIS_RECORD_DEPOT_END, out, err);
+        if (rc < 0)
+            return judge_again(s, err);
+        return rc ? 0 : give(s, RELAIS_RECORD_DEPOT_END, out, err);
     default: /* the runner's turn */
         poll(NULL, 0, timeout_ms);
         return 0;
@@ -164,12 +192,8 @@ static int source_verdict(void *state, const struct relais_depot *depot,
     if (!s->file || depot != s->depot)
         return relais_error_set(err, RELAIS_E_BUG, "source_cnaf_beneficiaire",
                                 "verdict on another file");
-    if (verdict == RELAIS_VERDICT_INTEGRATE && s->stage == STAGE_JUDGED_SOON) {
-        if (cnaf_file_begin(s->file, err))
-            return -1;
-        s->stage = STAGE_RECORDS;
-        return 0;
-    }
+    if (verdict == RELAIS_VERDICT_INTEGRATE && s->stage == STAGE_JUDGED_SOON)
+        return begin_records(s, err);
     if (s->folder && depot_folder_settle(s->folder, verdict, depot->hash, motif, err))
         return -1;
     leave_file(s);
@@ -187,10 +211,7 @@ static int source_rewind(void *state, struct relais_error *err)
 
     if (s->stage != STAGE_RECORDS && s->stage != STAGE_GIVEN)
         return 0;
-    if (cnaf_file_begin(s->file, err))
-        return -1;
-    s->stage = STAGE_RECORDS;
-    return 0;
+    return begin_records(s, err);
 }
 
 static bool source_idle(void *state)

@@ -340,6 +340,7 @@ int source_depot_begin(struct source *s, const struct relais_record *rec)
     bool seen;
 
     snprintf(depot_id, sizeof(depot_id), "%.16s", depot->hash);
+    s->file.open = false; /* one still open changed under way, and is judged again */
     for (;;) {
         struct relais_error err = RELAIS_ERROR_INIT;
         int rc = 0;

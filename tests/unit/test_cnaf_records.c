@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -376,57 +377,121 @@ static void *begin(const char *path, struct relais_batch *batch,
     return source;
 }
 
+/* Whatever was done to the file since, the next record is DEPOT again, to be refused. */
+static void assert_refused_as_changed(const struct relais_source_ops *ops, void *source,
+                                      struct relais_batch *batch)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    const struct relais_depot *depot;
+
+    relais_batch_reset(batch);
+    assert_int_equal(ops->poll(source, batch, 0, &err), 0);
+    assert_int_equal(batch->count, 1);
+    assert_int_equal(batch->first->kind, RELAIS_RECORD_DEPOT);
+    depot = batch->first->file;
+    assert_int_equal(depot->problem.code, RELAIS_E_FILE_CHANGED);
+    assert_int_equal(ops->verdict(source, depot, RELAIS_VERDICT_REFUSE, "", &err), 0);
+    relais_batch_reset(batch);
+    assert_int_equal(ops->poll(source, batch, 0, &err), 0);
+    assert_int_equal(batch->count, 0);
+    assert_true(ops->idle(source));
+}
+
+static void integrate(const struct relais_source_ops *ops, void *source,
+                      const struct relais_depot *depot)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    assert_int_equal(ops->verdict(source, depot, RELAIS_VERDICT_INTEGRATE, NULL, &err),
+                     0);
+}
+
+static void overwrite(const char *path, int64_t offset)
+{
+    int fd = open(path, O_WRONLY);
+
+    assert_int_equal(pwrite(fd, "8", 1, offset), 1);
+    close(fd);
+}
+
 static void test_a_file_changed_after_its_check_gives_no_record(void **state)
 {
     char *block = helper_cnaf_block("01000101099", "990010100000000", "", "");
     char *path = helper_cnaf_file(folder, XML_1252, block, 1);
-    struct relais_error err = RELAIS_ERROR_INIT;
     const struct relais_source_ops *ops;
     struct relais_batch batch;
     void *source;
-    int fd;
 
     relais_batch_init(&batch, 1u << 20);
     source = begin(path, &batch, &ops);
-    fd = open(path, O_WRONLY);
-    assert_int_equal(pwrite(fd, "8", 1, 600), 1);
-    close(fd);
-    assert_int_equal(
-        ops->verdict(source, batch.first->file, RELAIS_VERDICT_INTEGRATE, NULL, &err),
-        -1);
-    assert_int_equal(err.code, RELAIS_E_FILE_CHANGED);
-    relais_error_clear(&err);
-    assert_int_equal(
-        ops->verdict(source, batch.first->file, RELAIS_VERDICT_REFUSE, "", &err), 0);
-    relais_batch_reset(&batch);
-    assert_int_equal(ops->poll(source, &batch, 0, &err), 0);
-    assert_int_equal(batch.count, 0);
+    overwrite(path, 600);
+    integrate(ops, source, batch.first->file);
+    assert_refused_as_changed(ops, source, &batch);
     ops->close(source);
     relais_batch_release(&batch);
     free(path);
     free(block);
 }
 
-static void test_a_file_that_grows_after_its_check_gives_no_record(void **state)
+static void
+test_a_file_that_grows_or_shrinks_after_its_check_gives_no_record(void **state)
 {
-    char *path = helper_cnaf_file(folder, XML_1252, "", 0);
+    for (int by = -1; by <= 1; by += 2) {
+        char *path = helper_cnaf_file(folder, XML_1252, "", 0);
+        const struct relais_source_ops *ops;
+        struct relais_batch batch;
+        struct stat st;
+        void *source;
+
+        relais_batch_init(&batch, 1u << 20);
+        source = begin(path, &batch, &ops);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(truncate(path, st.st_size + by), 0);
+        integrate(ops, source, batch.first->file);
+        assert_refused_as_changed(ops, source, &batch);
+        ops->close(source);
+        relais_batch_release(&batch);
+        free(path);
+    }
+}
+
+static void test_a_file_changed_while_its_records_are_given_is_refused(void **state)
+{
+    struct relais_buf body = RELAIS_BUF_INIT(16u << 20);
     struct relais_error err = RELAIS_ERROR_INIT;
     const struct relais_source_ops *ops;
     struct relais_batch batch;
+    char *path;
     void *source;
-    FILE *f;
 
-    relais_batch_init(&batch, 1u << 20);
+    for (int n = 0; n < 6000; n++) { /* some 3 MiB */
+        char number[16], *block;
+
+        snprintf(number, sizeof(number), "%08d099", n);
+        block = helper_cnaf_block(number, "990010100000000", "", "");
+        assert_int_equal(relais_buf_add_str(&body, block), 0);
+        free(block);
+    }
+    path = helper_cnaf_file(folder, XML_1252, body.data, 6000);
+    relais_batch_init(&batch, 4u << 20);
     source = begin(path, &batch, &ops);
-    f = fopen(path, "ae");
-    fputs("\n", f);
-    fclose(f);
-    assert_int_equal(
-        ops->verdict(source, batch.first->file, RELAIS_VERDICT_INTEGRATE, NULL, &err),
-        -1);
-    assert_int_equal(err.code, RELAIS_E_FILE_CHANGED);
+    integrate(ops, source, batch.first->file);
+    relais_batch_reset(&batch);
+    assert_int_equal(ops->poll(source, &batch, 0, &err), 0);
+    assert_int_equal(batch.first->kind, RELAIS_RECORD_SNAPSHOT);
+    overwrite(path, 2500000);
+    for (int i = 0; i < 100 && batch.count && batch.first->kind != RELAIS_RECORD_DEPOT;
+         i++) {
+        for (const struct relais_record *rec = batch.first; rec; rec = rec->next)
+            assert_int_equal(rec->kind, RELAIS_RECORD_SNAPSHOT);
+        relais_batch_reset(&batch);
+        assert_int_equal(ops->poll(source, &batch, 0, &err), 0);
+    }
+    assert_int_equal(batch.first->kind, RELAIS_RECORD_DEPOT);
+    assert_int_equal(batch.first->file->problem.code, RELAIS_E_FILE_CHANGED);
     ops->close(source);
     relais_batch_release(&batch);
+    relais_buf_release(&body);
     free(path);
 }
 
@@ -518,7 +583,8 @@ int main(void)
         TEST(test_of_three_equal_names_the_last_counts_whatever_the_case),
         TEST(test_3_000_households_keep_their_order_and_growing_positions),
         TEST(test_a_file_changed_after_its_check_gives_no_record),
-        TEST(test_a_file_that_grows_after_its_check_gives_no_record),
+        TEST(test_a_file_that_grows_or_shrinks_after_its_check_gives_no_record),
+        TEST(test_a_file_changed_while_its_records_are_given_is_refused),
         TEST(test_a_small_batch_loses_nothing),
         TEST(test_a_block_larger_than_a_batch_is_parked_without_its_bytes),
         TEST(test_rewind_gives_the_records_again),
