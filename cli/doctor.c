@@ -17,6 +17,7 @@
 
 #define STATE_FREE_MIN (256u << 20)
 
+RELAIS_PRINTF(3, 0)
 static void line(const char *mark, const char *what, const char *fmt, va_list ap)
 {
     int width = 12;

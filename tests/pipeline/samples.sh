@@ -63,7 +63,7 @@ INTEGRE 0 0 0 0 0 0
 integres/zero-dossier.xml
 END
 expect anomalies anomalies.xml <<'END'
-INTEGRE 1 0 0 0 0 0
+INTEGRE 1 0 1 0 0 0
 integres/anomalies.xml
 END
 expect tronque mensuel-tronque.xml <<'END'
