@@ -4,6 +4,7 @@
 #   unit         every BUILD/tests/test_* (cmocka)
 #   the others   every tests/SUITE/*.sh, which print TAP through tests/lib.sh
 #   ONLY=word    only files whose name holds it
+#   AT_ONCE=N    files of unit and pipeline that run side by side (3): most of them wait
 #   WRAP=...     before each unit executable (valgrind)
 # A file that crashes, hangs past its time, or prints no test at all counts as one failed.
 # Logs: BUILD/log/SUITE-NAME.log; the sum also in BUILD/total.
@@ -15,8 +16,10 @@ export BUILD
 shift
 mkdir -p "$BUILD/log"
 passed=0 failed=0 skipped=0
+results=$(mktemp -d "$BUILD/log/results.XXXXXX") || exit 1
+trap 'rm -rf "$results"' EXIT
 
-# one SUITE NAME SECONDS COMMAND...
+# one SUITE NAME SECONDS COMMAND...: what it prints ends with a line "= passed failed skipped"
 one() {
 	local suite=$1 name=$2 seconds=$3 log rc=0 good bad skip planned t0=$SECONDS
 	shift 3
@@ -35,13 +38,37 @@ one() {
 	elif [ $rc != 0 ] && [ "$bad" = 0 ]; then
 		echo "not ok - ended with status $rc" >>"$log"; bad=1
 	fi
-	passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
 	printf '%-12s %-36s %4d ok' "$suite" "$name" "$good"
 	[ "$skip" = 0 ] || printf ', %d skipped' "$skip"
 	[ "$bad" = 0 ] || printf ', %d FAILED' "$bad"
 	printf '  (%d s)\n' $((SECONDS - t0))
 	[ "$skip" = 0 ] || grep -E '^[[:space:]]*ok .*# SKIP' "$log" | sed 's/^[[:space:]]*/    /'
 	[ "$bad" = 0 ] || { tail -n 120 "$log" | sed 's/^/    | /'; }
+	echo "= $good $bad $skip"
+}
+
+# The results in the order in which the files were started: of all, or of those that have ended.
+started=0 shown=0
+show() { # all|ended
+	local good bad skip mark
+	while [ $shown -lt $started ]; do
+		[ "$1" = all ] || ! kill -0 "${pids[shown]}" 2>/dev/null || return 0
+		wait "${pids[shown]}"
+		sed '$d' "$results/$shown"
+		read -r mark good bad skip < <(tail -n 1 "$results/$shown")
+		[ "$mark" = = ] || { echo "run.sh: no result of file $shown"; bad=1 good=0 skip=0; }
+		passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
+		shown=$((shown + 1))
+	done
+}
+# start AT_ONCE SUITE NAME SECONDS COMMAND...
+start() {
+	while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n; done
+	show ended
+	shift
+	one "$@" >"$results/$started" 2>&1 &
+	pids[started]=$!
+	started=$((started + 1))
 }
 
 for suite; do
@@ -52,7 +79,7 @@ for suite; do
 			name=${exe##*/}
 			[[ $name == *"${ONLY:-}"* ]] || continue
 			# shellcheck disable=SC2086
-			CMOCKA_MESSAGE_OUTPUT=TAP one unit "$name" 600 ${WRAP:-} "$exe"
+			CMOCKA_MESSAGE_OUTPUT=TAP start "${AT_ONCE:-3}" unit "$name" 600 ${WRAP:-} "$exe"
 		done ;;
 	check|pipeline|integration)
 		for script in tests/"$suite"/*.sh; do
@@ -60,14 +87,17 @@ for suite; do
 			name=$(basename "$script" .sh)
 			[[ $name == *"${ONLY:-}"* ]] || continue
 			seconds=$(sed -n 's/^# timeout: \([0-9]*\).*/\1/p' "$script" | head -n 1)
-			one "$suite" "$name" $((${seconds:-180} * ${SLOW:-1})) "$script"
+			n=${AT_ONCE:-3}
+			[ "$suite" != integration ] || n=1 # each boots its own Kafka
+			start "$n" "$suite" "$name" $((${seconds:-180} * ${SLOW:-1})) "$script"
 		done ;;
 	*) echo "run.sh: unknown suite $suite" >&2; exit 2 ;;
 	esac
+	show all
 done
 
 [ $((passed + failed)) -gt 0 ] || failed=1
+[ "$skipped" = 0 ] || echo "$skipped skipped, named above"
 total="$passed passed, $failed failed"
-[ "$skipped" = 0 ] || total="$total, $skipped skipped"
 echo "$total" | tee "$BUILD/total"
 [ "$failed" = 0 ]
