@@ -325,7 +325,7 @@ static int open_file(struct source *s, const struct relais_depot *depot,
         .reference_days = d->reference_days,
         .first_load = meta.last_monthly_us == INT64_MIN,
     };
-    store_order_make(&f->difference.order, d->created_us, d->monthly,
+    store_order_make(&f->difference.order, d->created_us, d->monthly, rank,
                      relais_slice_str(d->path));
     f->open = true;
     return 0;

@@ -120,8 +120,10 @@ static int park(struct source *s, struct source_contract *c,
     if (relais_buf_add(&s->buf, frame, sizeof(frame)) ||
         parked_build(&s->checker, rec->depot, rec->position, why, rec->charge, &s->arena,
                      &s->buf, m.id, &err)) {
-        relais_error_set(&err, RELAIS_E_BUG, "parcage", "too large");
-        return source_trouble(s, &err, REASON_CONNECTOR);
+        struct relais_error bug = RELAIS_ERROR_INIT;
+
+        relais_error_set(&bug, RELAIS_E_BUG, "parcage", "%s", err.text);
+        return source_trouble(s, &bug, REASON_CONNECTOR);
     }
     m.type = "fr.relais.parcage";
     publisher_trace(s->publisher, rec->depot, m.id, m.trace);

@@ -107,7 +107,7 @@ static int put_object(struct replay *r, const struct source_contract *c, void *d
         return -1;
     if (!entete->derive)
         return 0;
-    store_order_make(&order, entete->constate_le, false, RELAIS_SLICE(""));
+    store_order_make(&order, entete->constate_le, false, 0, RELAIS_SLICE(""));
     return store_put_order(r->s->store, object, &order, err);
 }
 
@@ -166,7 +166,7 @@ static int integrated(struct replay *r, const struct evenement_controle *e,
         return -1;
     if (row->monthly && flux->cree_le.value > r->meta.last_monthly_us)
         r->meta.last_monthly_us = flux->cree_le.value;
-    store_order_make(&order, flux->cree_le.value, row->monthly, RELAIS_SLICE(""));
+    store_order_make(&order, flux->cree_le.value, row->monthly, count, RELAIS_SLICE(""));
     if (r->rebuild && store_order_cmp(&order, &r->meta.floor) > 0)
         r->meta.floor = order;
     return 0;

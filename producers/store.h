@@ -24,7 +24,7 @@
 struct store;
 
 /* An order key (contract A7, order of files) compares by memcmp: (created, daily before
- * monthly, name). */
+ * monthly, rank of the delivery under one header, name). */
 #define STORE_ORDER_MAX 272
 struct store_order {
     unsigned char bytes[STORE_ORDER_MAX];
@@ -75,7 +75,7 @@ int store_empty(struct store *s, bool *empty_out,
                 struct relais_error *err) RELAIS_MUST_CHECK;
 
 void store_order_make(struct store_order *order, int64_t created_us, bool monthly,
-                      struct relais_slice name);
+                      int64_t rank, struct relais_slice name);
 int store_order_cmp(const struct store_order *a, const struct store_order *b);
 
 /* found_out: whether there is one. */

@@ -45,20 +45,21 @@ static struct relais_slice bytes_of(const void *ptr, size_t len)
 }
 
 void store_order_make(struct store_order *order, int64_t created_us, bool monthly,
-                      struct relais_slice name)
+                      int64_t rank, struct relais_slice name)
 {
     uint64_t biased = (uint64_t)created_us ^ UINT64_C(1) << 63;
-    size_t room = sizeof(order->bytes) - 9;
+    size_t room = sizeof(order->bytes) - 10;
 
     memset(order, 0, sizeof(*order));
     for (size_t i = 0; i < 8; i++)
         order->bytes[i] = (unsigned char)(biased >> (56 - 8 * i));
     order->bytes[8] = monthly;
+    order->bytes[9] = (unsigned char)(rank < 255 ? rank : 255);
     if (name.len > room)
         name.len = room;
     if (name.len)
-        memcpy(order->bytes + 9, name.ptr, name.len);
-    order->len = 9 + name.len;
+        memcpy(order->bytes + 10, name.ptr, name.len);
+    order->len = 10 + name.len;
 }
 
 int store_order_cmp(const struct store_order *a, const struct store_order *b)

@@ -17,6 +17,8 @@ struct mock *mock_new(void)
     assert_non_null(m->rk);
     m->cluster = rd_kafka_mock_cluster_new(m->rk, 1);
     assert_non_null(m->cluster);
+    snprintf(m->bootstrap, sizeof(m->bootstrap), "%s",
+             rd_kafka_mock_cluster_bootstraps(m->cluster));
     return m;
 }
 
@@ -27,10 +29,7 @@ void mock_free(struct mock *m)
     free(m);
 }
 
-const char *mock_bootstrap(const struct mock *m)
-{
-    return rd_kafka_mock_cluster_bootstraps(m->cluster);
-}
+const char *mock_bootstrap(const struct mock *m) { return m->bootstrap; }
 
 void mock_topic(struct mock *m, const char *topic, int partitions)
 {

@@ -9,8 +9,9 @@
 #include <librdkafka/rdkafka_mock.h>
 
 struct mock {
-    rd_kafka_t *rk;
+    rd_kafka_t *rk; /* NULL: the cluster is another process's */
     rd_kafka_mock_cluster_t *cluster;
+    char bootstrap[128];
 };
 
 struct mock_message {

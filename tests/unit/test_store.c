@@ -117,18 +117,21 @@ static void test_objects_are_walked_in_order_of_id(void **state)
     assert_false(found);
 }
 
-static void test_order_is_day_then_daily_before_monthly_then_name(void **state)
+static void
+test_order_is_day_then_daily_before_monthly_then_delivery_then_name(void **state)
 {
     struct store_order a, b;
 
-    store_order_make(&a, -5, true, RELAIS_SLICE("z"));
-    store_order_make(&b, 5, false, RELAIS_SLICE("a"));
+    store_order_make(&a, -5, true, 0, RELAIS_SLICE("z"));
+    store_order_make(&b, 5, false, 0, RELAIS_SLICE("a"));
     assert_true(store_order_cmp(&a, &b) < 0);
-    store_order_make(&a, 5, false, RELAIS_SLICE("z"));
-    store_order_make(&b, 5, true, RELAIS_SLICE("a"));
+    store_order_make(&a, 5, false, 0, RELAIS_SLICE("z"));
+    store_order_make(&b, 5, true, 0, RELAIS_SLICE("a"));
     assert_true(store_order_cmp(&a, &b) < 0);
-    store_order_make(&a, 5, true, RELAIS_SLICE("b"));
+    store_order_make(&a, 5, true, 0, RELAIS_SLICE("b"));
     assert_true(store_order_cmp(&a, &b) > 0);
+    store_order_make(&b, 5, true, 1, RELAIS_SLICE("a"));
+    assert_true(store_order_cmp(&a, &b) < 0);
 }
 
 static void test_order_never_goes_back(void **state)
@@ -136,8 +139,8 @@ static void test_order_never_goes_back(void **state)
     struct relais_error err = RELAIS_ERROR_INIT;
     struct store_order newer, older, got;
 
-    store_order_make(&newer, 20, true, RELAIS_SLICE("n"));
-    store_order_make(&older, 10, true, RELAIS_SLICE("o"));
+    store_order_make(&newer, 20, true, 0, RELAIS_SLICE("n"));
+    store_order_make(&older, 10, true, 0, RELAIS_SLICE("o"));
     assert_int_equal(store_begin(*state, &err), 0);
     assert_int_equal(store_put_order(*state, RELAIS_SLICE(DROIT), &newer, &err), 0);
     assert_int_equal(store_put_order(*state, RELAIS_SLICE(DROIT), &older, &err), 0);
@@ -154,7 +157,7 @@ static void test_floor_stands_for_a_missing_order(void **state)
 
     assert_int_equal(store_meta(*state, &meta, &err), 0);
     assert_true(meta.last_monthly_us == INT64_MIN);
-    store_order_make(&meta.floor, 20, true, RELAIS_SLICE(""));
+    store_order_make(&meta.floor, 20, true, 0, RELAIS_SLICE(""));
     assert_int_equal(store_begin(*state, &err), 0);
     assert_int_equal(store_put_meta(*state, &meta, &err), 0);
     assert_int_equal(store_commit(*state, &err), 0);
@@ -301,7 +304,7 @@ int main(void)
         STORE(test_object_is_given_back_as_put),
         STORE(test_aborted_transaction_leaves_nothing),
         STORE(test_objects_are_walked_in_order_of_id),
-        STORE(test_order_is_day_then_daily_before_monthly_then_name),
+        STORE(test_order_is_day_then_daily_before_monthly_then_delivery_then_name),
         STORE(test_order_never_goes_back),
         STORE(test_floor_stands_for_a_missing_order),
         STORE(test_second_writer_is_told_that_the_state_is_in_use),
