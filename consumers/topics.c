@@ -353,6 +353,14 @@ static const rd_kafka_ConfigResource_t **alter_results(rd_kafka_event_t *ev,
 
 #else
 
+static bool is_changed(const struct wanted *w, const char *name)
+{
+    for (int i = 0; i < SETTINGS; i++)
+        if (w->differs[i] && strcmp(setting_names[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* AlterConfigs replaces all that was set on the topic: the rest is said again. */
 static rd_kafka_event_t *alter_call(struct topics *t, const struct wanted *w,
                                     struct relais_error *err)
@@ -364,11 +372,15 @@ static rd_kafka_event_t *alter_call(struct topics *t, const struct wanted *w,
     size_t count = 0;
 
     entries = w->found ? rd_kafka_ConfigResource_configs(w->found, &count) : NULL;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        const char *name = rd_kafka_ConfigEntry_name(entries[i]);
+
         if (rd_kafka_ConfigEntry_source(entries[i]) ==
-            RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG)
-            rd_kafka_ConfigResource_set_config(res, rd_kafka_ConfigEntry_name(entries[i]),
+                RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG &&
+            !is_changed(w, name))
+            rd_kafka_ConfigResource_set_config(res, name,
                                                rd_kafka_ConfigEntry_value(entries[i]));
+    }
     for (int i = 0; i < SETTINGS; i++)
         if (w->differs[i])
             rd_kafka_ConfigResource_set_config(res, setting_names[i], w->values[i]);
@@ -423,6 +435,29 @@ static int act(struct topics *t, struct wanted *w, struct relais_error *err)
     return 0;
 }
 
+static bool all_there(struct topics *t)
+{
+    const struct rd_kafka_metadata *md;
+    size_t there = 0;
+
+    if (rd_kafka_metadata(t->rk, 1, NULL, &md, TIMEOUT_MS))
+        return false;
+    for (int i = 0; i < md->topic_cnt; i++)
+        for (size_t j = 0; j < t->count; j++)
+            there += strcmp(t->wanted[j].topic, md->topics[i].topic) == 0 &&
+                     md->topics[i].partition_cnt > 0;
+    rd_kafka_metadata_destroy(md);
+    return there == t->count;
+}
+
+/* A broker tells of a new topic a moment after the controller made it; what runs next
+ * shall find it. */
+static void settle(struct topics *t)
+{
+    for (int waited_ms = 0; !all_there(t) && waited_ms < TIMEOUT_MS; waited_ms += 100)
+        rd_kafka_poll(t->rk, 100);
+}
+
 int relais_topics(const struct relais_conf *conf, bool apply,
                   int (*each)(void *user, const struct relais_topic_plan *row),
                   void *user, struct relais_error *err)
@@ -442,6 +477,8 @@ int relais_topics(const struct relais_conf *conf, bool apply,
             goto out;
         }
     }
+    if (apply)
+        settle(&t);
     rc = 0;
 out:
     if (t.description)
