@@ -170,26 +170,6 @@ static void set_problem(struct relais_event *ev, const struct relais_error *why)
     ev->data = NULL;
 }
 
-static void read_header_fields(struct relais_event *ev)
-{
-    const struct event_schema *es = ev->schema;
-    const char *data = ev->data;
-
-    if (es->id_offset >= 0) {
-        struct relais_slice id;
-
-        memcpy(&id, data + es->id_offset, sizeof(id));
-        if (id.len < sizeof(ev->id)) {
-            memcpy(ev->id, id.ptr, id.len);
-            ev->id[id.len] = '\0';
-        }
-    }
-    if (es->sequence_offset >= 0)
-        memcpy(&ev->sequence, data + es->sequence_offset, sizeof(ev->sequence));
-    if (es->observed_offset >= 0)
-        memcpy(&ev->observed_us, data + es->observed_offset, sizeof(ev->observed_us));
-}
-
 static int decode_value(struct event_schemas *schemas, struct relais_event *ev,
                         struct relais_slice value, struct relais_error *err)
 {
@@ -201,8 +181,7 @@ static int decode_value(struct event_schemas *schemas, struct relais_event *ev,
         return relais_error_set(err, RELAIS_E_LIMIT, "event", "too many events held");
     if (relais_avro_decode(es->schema, value, ev->data, arena, NULL, err))
         return -1;
-    read_header_fields(ev);
-    if (schemas->ring && es->opens && ev->id[0] &&
+    if (schemas->ring && es->opens &&
         relais_check_open(schemas->ring, &es->as, ev->data, arena, err) < 0)
         return -1;
     return 0;
@@ -212,8 +191,9 @@ int event_decode(struct event_schemas *schemas, struct relais_event *ev,
                  struct relais_error *err)
 {
     struct relais_slice framed = {ev->msg->payload, ev->msg->len}, value;
-    struct relais_error why = RELAIS_ERROR_INIT;
+    struct relais_error why;
 
+    why.code = RELAIS_E_OK; /* its texts are written with the code */
     ev->schema_id = -1;
     if (!framed.ptr) {
         relais_error_set(&why, RELAIS_E_AVRO_INVALID, "event", "no value (tombstone)");

@@ -100,16 +100,46 @@ int32_t relais_event_schema_id(const struct relais_event *event)
     return event->schema_id;
 }
 
-const char *relais_event_id(const struct relais_event *event) { return event->id; }
+/* The slot at an offset of the struct; NULL: none, or no struct. */
+static const void *slot_at(const struct relais_event *event, int64_t offset)
+{
+    return event->data && offset >= 0 ? (const char *)event->data + offset : NULL;
+}
+
+static int64_t long_at(const struct relais_event *event, int64_t offset)
+{
+    const void *slot = slot_at(event, offset);
+    int64_t number = 0;
+
+    if (slot)
+        memcpy(&number, slot, sizeof(number));
+    return number;
+}
+
+const char *relais_event_id(const struct relais_event *event)
+{
+    const void *slot = event->schema ? slot_at(event, event->schema->id_offset) : NULL;
+    char *id = ((struct relais_event *)(uintptr_t)event)->id; /* filled when asked for */
+    struct relais_slice text;
+
+    if (!slot || id[0])
+        return id;
+    memcpy(&text, slot, sizeof(text));
+    if (text.len >= sizeof(event->id))
+        return id;
+    memcpy(id, text.ptr, text.len);
+    id[text.len] = '\0';
+    return id;
+}
 
 int64_t relais_event_sequence(const struct relais_event *event)
 {
-    return event->sequence;
+    return event->schema ? long_at(event, event->schema->sequence_offset) : 0;
 }
 
 int64_t relais_event_observed_us(const struct relais_event *event)
 {
-    return event->observed_us;
+    return event->schema ? long_at(event, event->schema->observed_offset) : 0;
 }
 
 const char *relais_event_json(struct relais_event *event, size_t *len_out)
@@ -144,7 +174,9 @@ const void *relais_event_struct(const struct relais_event *event, const char *fu
 bool relais_event_newer(const struct relais_event *event, int64_t stored_observed_us,
                         int64_t stored_sequence)
 {
-    if (event->observed_us != stored_observed_us)
-        return event->observed_us > stored_observed_us;
-    return event->sequence > stored_sequence;
+    int64_t observed_us = relais_event_observed_us(event);
+
+    if (observed_us != stored_observed_us)
+        return observed_us > stored_observed_us;
+    return relais_event_sequence(event) > stored_sequence;
 }

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GROUP_NONE      "relais-sans-groupe" /* librdkafka wants one; nothing is committed */
-#define CLOSE_S         5
-#define METADATA_MS     2000
-#define BATCH_ARENA_MAX (32u << 20)
+#define GROUP_NONE     "relais-sans-groupe" /* librdkafka wants one; nothing is committed */
+#define CLOSE_S        5
+#define METADATA_MS    2000
+#define PREFETCH_BYTES 320
+#define BUSY           100 /* messages at once */
 
 void subscriber_notice(struct subscriber *sub, const char *fmt, ...)
 {
@@ -83,25 +84,8 @@ static int consumer_open(struct subscriber *sub, struct relais_error *err)
     return 0;
 }
 
-static void drop_batch(struct batch *batch)
-{
-    for (; batch->at < batch->count; batch->at++) {
-        if (batch->msgs[batch->at])
-            rd_kafka_message_destroy(batch->msgs[batch->at]);
-        batch->msgs[batch->at] = NULL;
-    }
-}
-
-static size_t events_held(const struct subscriber *sub)
-{
-    size_t held = 0;
-
-    for (const struct batch *b = sub->all; b; b = b->next_all)
-        held += b->live;
-    return held;
-}
-
-/* Leaves the group, by way of on_rebalance(), within CLOSE_S. */
+/* Leaves the group, by way of on_rebalance(), within CLOSE_S. Messages that were fetched
+ * come this way too (rd_kafka_queue_poll_callback() would abort on them). */
 static void leave(struct subscriber *sub)
 {
     rd_kafka_queue_t *closing = rd_kafka_queue_new(sub->rk);
@@ -110,27 +94,34 @@ static void leave(struct subscriber *sub)
 
     if (error)
         rd_kafka_error_destroy(error);
-    else
-        while (!rd_kafka_consumer_closed(sub->rk) && relais_monotonic_us() < until_us)
-            rd_kafka_queue_poll_callback(closing, 50);
+    while (!error && !rd_kafka_consumer_closed(sub->rk) &&
+           relais_monotonic_us() < until_us) {
+        rd_kafka_message_t *msg; /* one that was fetched, or an error of the end */
+
+        if (rd_kafka_consume_batch_queue(closing, 50, &msg, 1) > 0)
+            rd_kafka_message_destroy(msg);
+    }
     rd_kafka_queue_destroy(closing);
 }
 
 /* Events that are held keep librdkafka from ending: its end is not waited for then. */
 static void consumer_close(struct subscriber *sub)
 {
+    size_t held;
+
     if (!sub->rk)
         return;
     sub->closing = true;
     if (sub->batch)
-        drop_batch(sub->batch);
+        batch_drop(sub->batch);
+    held = batches_sweep(sub);
     leave(sub);
     sub->closing = false;
     assign_forget(sub);
     sub->link->sub = NULL;
     rd_kafka_queue_destroy(sub->queue);
     rd_kafka_queue_destroy(sub->commits);
-    if (relais_kafka_destroy(sub->rk, events_held(sub) ? 0 : CLOSE_S))
+    if (relais_kafka_destroy(sub->rk, held ? 0 : CLOSE_S))
         sub->hanging = true;
     else
         free(sub->link);
@@ -193,7 +184,7 @@ static int on_fatal(struct subscriber *sub, struct relais_error *err)
     char text[160];
     rd_kafka_resp_err_t code = rd_kafka_fatal_error(sub->rk, text, sizeof(text));
 
-    drop_batch(sub->batch); /* what it still gives belongs to another */
+    batch_drop(sub->batch); /* what it still gives belongs to another */
     relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, "consumer", "%s", text);
     if (code != RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
         return 0; /* the next poll makes it anew */
@@ -279,22 +270,6 @@ static int on_message_error(struct subscriber *sub, const rd_kafka_message_t *ms
 
 /* ---- batches ---- */
 
-static struct batch *batch_new(struct subscriber *sub)
-{
-    struct batch *batch = sub->spare;
-
-    if (batch) {
-        sub->spare = batch->next_free;
-        return batch;
-    }
-    batch = relais_zalloc(sizeof(*batch));
-    batch->sub = sub;
-    batch->arena = (struct relais_arena)RELAIS_ARENA_INIT(BATCH_ARENA_MAX);
-    batch->next_all = sub->all;
-    sub->all = batch;
-    return batch;
-}
-
 /* Appends to the batch. Rebalances happen in here: what was fetched before a partition
  * was revoked in this very call is dropped. */
 static ssize_t consume(struct subscriber *sub, int timeout_ms, size_t max)
@@ -319,18 +294,22 @@ static ssize_t consume(struct subscriber *sub, int timeout_ms, size_t max)
     return n;
 }
 
-/* Takes what is there; where nothing is, waits for the first. (With a time-out librdkafka
- * would wait until the whole batch is full.) */
+/* Takes what is there; where nothing is, waits for the first: with a time-out librdkafka
+ * waits until the whole batch is full. While much comes it may, 1 ms: fewer wake-ups. */
 static int refill(struct subscriber *sub, int timeout_ms, struct relais_error *err)
 {
+    ssize_t n;
+
     if (ready(sub, timeout_ms, err))
         return -1;
     if (sub->batch && sub->batch->live)
         sub->batch = NULL; /* its last event puts it among the spare ones */
     if (!sub->batch)
         sub->batch = batch_new(sub);
-    sub->batch->count = sub->batch->at = 0;
-    if (consume(sub, 0, BATCH_MAX) <= 0 && timeout_ms > 0)
+    batch_reset(sub->batch);
+    n = consume(sub, sub->busy ? 1 : 0, BATCH_MAX);
+    sub->busy = n >= BUSY;
+    if (n <= 0 && timeout_ms > 0)
         consume(sub, timeout_ms, 1);
     if (watchdog_tick(sub, &sub->broken) && sub->broken.code == RELAIS_E_TOPIC_MISSING) {
         *err = sub->broken;
@@ -340,13 +319,26 @@ static int refill(struct subscriber *sub, int timeout_ms, struct relais_error *e
     return 0;
 }
 
+/* Another thread wrote the messages: their bytes are fetched while this one is decoded.
+ */
+static void prefetch_next(const struct batch *batch)
+{
+    const rd_kafka_message_t *msg =
+        batch->at + 1 < batch->count ? batch->msgs[batch->at + 1] : NULL;
+
+    if (batch->at + 3 < batch->count)
+        __builtin_prefetch(batch->msgs[batch->at + 3]);
+    for (size_t i = 0; msg && i < PREFETCH_BYTES; i += 64)
+        __builtin_prefetch((const char *)msg->payload + i);
+}
+
 /* The message at batch->at: 1 an event, 0 nothing to give, -1. */
 static int take(struct subscriber *sub, struct relais_event **event_out,
                 struct relais_error *err)
 {
     struct batch *batch = sub->batch;
     rd_kafka_message_t *msg = batch->msgs[batch->at];
-    struct relais_event *ev = &batch->events[batch->at];
+    struct relais_event *ev;
     struct part *part;
 
     if (!msg || msg->err) {
@@ -365,12 +357,13 @@ static int take(struct subscriber *sub, struct relais_event **event_out,
         rd_kafka_message_destroy(msg);
         return 0;
     }
-    *ev = (struct relais_event){.batch = batch, .msg = msg, .part = part};
+    ev = batch_event(batch, part);
+    prefetch_next(batch);
     if (event_decode(&sub->schemas, ev, err)) {
         ev->msg = NULL;
         return -1; /* the same message again at the next poll */
     }
-    batch->msgs[batch->at++] = NULL;
+    batch->at++;
     batch->live++;
     part->next = part->position = msg->offset + 1;
     part->denied = false;
@@ -432,24 +425,6 @@ int subscriber_serve(struct subscriber *sub, int timeout_ms, struct relais_error
     return 0;
 }
 
-void relais_event_free(struct relais_event *event)
-{
-    struct batch *batch;
-
-    if (!event || !event->msg)
-        return;
-    batch = event->batch;
-    rd_kafka_message_destroy(event->msg);
-    event->msg = NULL;
-    if (--batch->live)
-        return;
-    relais_arena_reset(&batch->arena);
-    if (batch != batch->sub->batch) {
-        batch->next_free = batch->sub->spare;
-        batch->sub->spare = batch;
-    }
-}
-
 uint64_t subscriber_generation(const struct subscriber *sub) { return sub->generation; }
 
 void subscriber_pause(struct subscriber *sub, bool pause)
@@ -472,7 +447,7 @@ bool subscriber_seen(struct subscriber *sub, const struct relais_event *event)
     struct part *part = part_find(sub, event->part->topic, event->part->partition);
     unsigned char id[16];
 
-    if (!relais_uuid_parse(relais_slice_str(event->id), id))
+    if (!relais_uuid_parse(relais_slice_str(relais_event_id(event)), id))
         return false;
     if (!part->seen)
         part->seen = seen_new();
@@ -514,22 +489,10 @@ bool subscriber_free(struct subscriber *sub)
 
     if (!sub)
         return false;
-    for (struct batch *b = sub->all; b; b = b->next_all)
-        for (size_t i = 0; b->live && i < b->count; i++)
-            if (b->events[i].msg) {
-                rd_kafka_message_destroy(b->events[i].msg);
-                b->events[i].msg = NULL;
-                b->live--;
-            }
+    batches_take_back(sub);
     consumer_close(sub);
     hanging = sub->hanging;
-    while (sub->all) {
-        struct batch *next = sub->all->next_all;
-
-        relais_arena_release(&sub->all->arena);
-        free(sub->all);
-        sub->all = next;
-    }
+    batches_free(sub);
     for (size_t i = 0; i < sub->part_count; i++) {
         seen_free(sub->parts[i]->seen);
         free(sub->parts[i]->topic);

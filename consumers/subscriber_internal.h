@@ -63,17 +63,15 @@ struct event_schemas {
 
 struct relais_event {
     struct batch *batch;
-    rd_kafka_message_t *msg; /* NULL: free */
+    rd_kafka_message_t *msg; /* of the batch; NULL: the event was freed */
     const struct part *part;
     const struct event_schema *schema; /* NULL: not known */
     void *data;                        /* the decoded struct; NULL: there is a problem */
     const struct relais_error *problem;
     const char *json;
     size_t json_len;
-    int64_t sequence;
-    int64_t observed_us;
     int32_t schema_id; /* -1: no frame */
-    char id[37];
+    char id[37];       /* "": not asked for yet */
 };
 
 /* Messages fetched together, and the events made of them one by one. */
@@ -85,7 +83,7 @@ struct batch {
     size_t at;    /* the first not given yet */
     size_t live;  /* events given and not freed */
     struct relais_arena arena;
-    rd_kafka_message_t *msgs[BATCH_MAX + BATCH_SLACK]; /* NULL: given or dropped */
+    rd_kafka_message_t *msgs[BATCH_MAX + BATCH_SLACK]; /* NULL: dropped */
     struct relais_event events[BATCH_MAX + BATCH_SLACK];
 };
 
@@ -99,6 +97,7 @@ struct subscriber {
     rd_kafka_queue_t *commits;
     bool started;       /* topics found, subscribed or assigned */
     bool assigned_once; /* by this consumer */
+    bool busy;          /* the last fetch gave many */
     bool closing;
     bool paused;
     bool ever_fetched; /* rights and topics were good once */
@@ -125,6 +124,19 @@ struct subscriber {
 
 /* "topic=... " to whoever listens. */
 void subscriber_notice(struct subscriber *sub, const char *fmt, ...) RELAIS_PRINTF(2, 3);
+
+/* batch.c */
+struct batch *batch_new(struct subscriber *sub);
+/* Frees what was not given. */
+void batch_drop(struct batch *batch);
+/* Frees all its messages: no event of it is held. */
+void batch_reset(struct batch *batch);
+/* The event for the message at batch->at. */
+struct relais_event *batch_event(struct batch *batch, const struct part *part);
+/* Frees every message without an event; how many events are held. */
+size_t batches_sweep(struct subscriber *sub);
+void batches_take_back(struct subscriber *sub); /* no event is held any more */
+void batches_free(struct subscriber *sub);
 
 /* assign.c */
 struct part *part_find(struct subscriber *sub, const char *topic, int32_t partition);

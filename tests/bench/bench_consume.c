@@ -1,6 +1,6 @@
-/* bench_consume fill|raw|ours BROKERS REGISTRY TOPIC COUNT: rate of reading COUNT
- * payments from the beginning of every partition, from the first message to the last.
- * Same topic, same librdkafka settings (relais_kafka_conf), no group. raw is
+/* bench_consume fill|raw|ours BROKERS REGISTRY TOPIC COUNT [PROPERTY=VALUE...]: rate of
+ * reading COUNT payments from the beginning of every partition, from the first message to
+ * the last. Same topic, same librdkafka settings (relais_kafka_conf), no group. raw is
  * rd_kafka_consume_batch_queue and nothing else; ours decodes each into the contract's
  * struct. fill publishes them first (value ~300 bytes, 6 headers). Prints
  * rate=EVENTS_PER_SECOND.
@@ -191,23 +191,30 @@ static int64_t run_ours(const struct relais_conf *conf, const char *topic, long 
     return last - first;
 }
 
+#define PROPERTIES_MAX 8
+
 int main(int argc, char **argv)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
-    char brokers[512], registry[512];
-    const char *overrides[] = {brokers, registry};
+    char texts[PROPERTIES_MAX + 2][512];
+    const char *overrides[PROPERTIES_MAX + 2];
+    size_t override_count = 2;
     struct relais_conf *conf;
     int64_t us;
     long count;
 
-    if (argc != 6) {
-        fprintf(stderr, "usage: bench_consume fill|raw|ours BROKERS REGISTRY TOPIC "
-                        "COUNT\n");
+    if (argc < 6 || argc > 6 + PROPERTIES_MAX) {
+        fprintf(stderr, "usage: bench_consume fill|raw|ours BROKERS REGISTRY TOPIC COUNT "
+                        "[kafka property=value...]\n");
         return 2;
     }
-    snprintf(brokers, sizeof(brokers), "kafka.bootstrap.servers=%s", argv[2]);
-    snprintf(registry, sizeof(registry), "registry.url=%s", argv[3]);
-    conf = relais_conf_load(NULL, overrides, 2, &err);
+    snprintf(texts[0], sizeof(texts[0]), "kafka.bootstrap.servers=%s", argv[2]);
+    snprintf(texts[1], sizeof(texts[1]), "registry.url=%s", argv[3]);
+    for (int i = 6; i < argc; i++)
+        snprintf(texts[override_count++], sizeof(texts[0]), "kafka.%s", argv[i]);
+    for (size_t i = 0; i < override_count; i++)
+        overrides[i] = texts[i];
+    conf = relais_conf_load(NULL, overrides, override_count, &err);
     if (!conf)
         die(&err);
     relais_conf_admit(conf, relais_conf_common);

@@ -347,6 +347,26 @@ static void test_subscriber_survives_events_that_were_never_freed(void **state)
     reader_free(r);
 }
 
+static void test_subscriber_ends_while_thousands_of_messages_wait(void **state)
+{
+    struct events *e = *state;
+    struct relais_event *kept[3];
+
+    for (int i = 0; i < 20000; i++)
+        events_put(e, i % 6, "d1-dossier", i);
+    events_flush(e);
+    for (int i = 0; i < 3; i++) {
+        struct reader *r = reader_new(e, i == 2 ? "g1" : NULL, RELAIS_FROM_GROUP, "");
+
+        for (int j = 0; j < 1200; j++)
+            relais_event_free(want(r));
+        for (int j = 0; j < 3; j++)
+            kept[j] = want(r);
+        relais_event_free(kept[1]);
+        reader_free(r);
+    }
+}
+
 /* Reads from both until every event below count was given; then both commit. */
 static void read_both(struct reader *a, struct reader *b, int *seen, int count)
 {
@@ -637,6 +657,7 @@ int main(void)
         WITH_BROKER(test_subscriber_from_the_end_gives_only_what_comes_later),
         WITH_BROKER(test_subscriber_group_goes_on_behind_what_was_committed),
         WITH_BROKER(test_subscriber_events_stay_valid_while_others_are_read),
+        WITH_BROKER(test_subscriber_ends_while_thousands_of_messages_wait),
         WITH_BROKER(test_subscriber_survives_events_that_were_never_freed),
         WITH_BROKER(test_subscriber_loses_nothing_when_a_second_one_joins_the_group),
         WITH_BROKER(test_subscriber_commits_nothing_given_before_a_revocation),
