@@ -317,9 +317,11 @@ static void paiement(struct phrase *p, const struct relais_value *v)
     for (size_t i = 0; i < sizeof(receivers) / sizeof(*receivers); i++)
         if (is(v, "destinataire", receivers[i].code))
             say(p, " %s", receivers[i].words);
-    if (persons && persons->child) {
+    if (persons && persons->count == 1) {
         say(p, ", pour l'enfant ");
         say_pseudonym(p, persons->child->text);
+    } else if (persons && persons->count) {
+        say(p, ", pour %zu personnes", persons->count);
     }
     if (is(v, "destinataire", "SERVICE_ASE"))
         say(p, " (enfant confié : CSS L521-2)");

@@ -122,7 +122,7 @@ shown=$(wc -l <"$work/phrases")
 titre "Le dossier d'état est effacé, puis refait d'après les topics"
 rm -rf "$work/etat"
 source_; [ $? = 78 ]; verdict $? 'sans état, la source refuse de partir, et dit quoi faire'
-"$relais" depot rebuild -c "$work/source.ini" | sed 's/^/  /'
+"$relais" depot rebuild -c "$work/source.ini" 2>>"$work/source.log" | sed 's/^/  /'
 cp "$work"/depot/integres/*.xml "$work/depot/"
 source_; verdict $? 'tous les fichiers lui sont redonnés'
 # shellcheck disable=SC2086

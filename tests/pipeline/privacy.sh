@@ -31,7 +31,10 @@ halt source
 "$relais" doctor "$work/s/relais.ini" >"$work/left/doctor" 2>&1
 for f in "${files[@]}"; do "$relais" check "$work/$f.xml" -c "$work/s/relais.ini" >>"$work/left/check" 2>&1; done
 # a level more: what a curious operator would switch on
-conf "$work/pub/relais.ini" </dev/null
+conf "$work/pub/relais.ini" <<END
+[codes]
+dir = $PWD/tests/data/cnaf/codes
+END
 "$relais" publish placements -c "$work/pub/relais.ini" -X kafka.debug=msg,eos <tests/demo/5-mesure.json 2>>"$work/left/publish.err"
 "$relais" publish EvenementPaiement -c "$work/pub/relais.ini" <tests/demo/6-paiements.json 2>>"$work/left/publish.err"
 "$relais" publish placements -c "$work/pub/relais.ini" <tests/data/publish/mixed.json 2>>"$work/left/publish.err"
