@@ -153,6 +153,7 @@ static int build_control(struct source *s, const struct control *control,
                          struct inflight_message *m, struct note *note,
                          struct relais_error *err)
 {
+    struct relais_error why = RELAIS_ERROR_INIT;
     struct control c = *control;
     struct store_case last;
     struct relais_slice value;
@@ -168,10 +169,9 @@ static int build_control(struct source *s, const struct control *control,
                         relais_slice_str(s->name), &last, err))
         return -1;
     note->sequence = c.sequence = last.sequence + 1;
-    if (relais_buf_add(&s->buf, frame, sizeof(frame)))
-        return relais_error_set(err, RELAIS_E_BUG, "evenement_controle", "too large");
-    if (control_build(&c, &s->arena, &s->buf, m->id, &note->observed_us, err))
-        return -1;
+    if (relais_buf_add(&s->buf, frame, sizeof(frame)) ||
+        control_build(&c, &s->arena, &s->buf, m->id, &note->observed_us, &why))
+        return relais_error_set(err, RELAIS_E_BUG, why.where, "%s", why.text);
     value = relais_buf_slice(&s->buf);
     m->value = value;
     value.ptr += RELAIS_FRAME_LEN;
