@@ -52,6 +52,25 @@ void control_count_parked(struct control_counts *c, enum relais_code code)
     c->parked_total++;
 }
 
+struct relais_slice control_text(const char *text)
+{
+    struct relais_slice s = relais_slice_str(text);
+    size_t at = s.len;
+    unsigned char lead;
+
+    while (at > 0 && ((unsigned char)text[at - 1] & 0xc0) == 0x80)
+        at--;
+    if (at == 0)
+        return s;
+    lead = (unsigned char)text[at - 1];
+    if (s.len - (at - 1) < (lead >= 0xf0   ? 4u
+                            : lead >= 0xe0 ? 3u
+                            : lead >= 0xc0 ? 2u
+                                           : 1u))
+        s.len = at - 1;
+    return s;
+}
+
 static int full(struct relais_error *err)
 {
     return relais_error_set(err, RELAIS_E_LIMIT, "evenement_controle",
@@ -166,7 +185,7 @@ int control_build(const struct control *c, struct relais_arena *arena,
     e.entete.origine.position = RELAIS_SLICE("0");
     e.depot = c->depot;
     e.issue = issues[c->issue];
-    e.motif = relais_slice_str(c->motif);
+    e.motif = c->motif ? control_text(c->motif) : RELAIS_SLICE_NULL;
     e.version_codes = relais_slice_str(c->codes_version);
     if ((c->file && fill_file(c->file, arena, &e, err)) ||
         fill_counts(c->counts, arena, &e, err))
@@ -190,8 +209,8 @@ int parked_build(const struct relais_checker *checker, struct relais_slice depot
     p.depot = depot;
     p.position = position;
     p.code = relais_slice_str(relais_error_name(why->code));
-    p.ou = relais_slice_str(why->where);
-    p.regle = relais_slice_str(why->text);
+    p.ou = control_text(why->where);
+    p.regle = control_text(why->text);
     if (charge.ptr && charge.len <= CHARGE_MAX &&
         relais_seal(checker->ring, RELAIS_USAGE_PARCAGE, p.id, "charge", charge, arena,
                     &p.charge, err))

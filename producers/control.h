@@ -53,6 +53,10 @@ struct control {
 
 extern const char *const control_issue_names[]; /* "INTEGRE", as in the contract */
 
+/* A text that a buffer may have cut inside a UTF-8 character, without that character's
+ * beginning. */
+struct relais_slice control_text(const char *text);
+
 /* id_out: of the event. observed_us_out: its constate_le. */
 int control_build(const struct control *c, struct relais_arena *arena,
                   struct relais_buf *out, char id_out[37], int64_t *observed_us_out,

@@ -33,22 +33,7 @@ static const char *phrase_of(enum relais_code code)
     return "fichier refusé";
 }
 
-/* A text cut in the middle of a UTF-8 character loses its beginning. */
-static void whole_utf8(char *text)
-{
-    size_t len = strlen(text), at = len, want;
-
-    while (at > 0 && ((unsigned char)text[at - 1] & 0xc0) == 0x80)
-        at--;
-    if (at == 0)
-        return;
-    want = (unsigned char)text[at - 1] >= 0xf0   ? 4
-           : (unsigned char)text[at - 1] >= 0xe0 ? 3
-           : (unsigned char)text[at - 1] >= 0xc0 ? 2
-                                                 : 1;
-    if (len - (at - 1) < want)
-        text[at - 1] = '\0';
-}
+static void whole_utf8(char *text) { text[control_text(text).len] = '\0'; }
 
 struct verdict {
     enum relais_verdict verdict;
