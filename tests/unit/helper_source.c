@@ -118,6 +118,8 @@ static void give_block(struct reading *r, const struct essai_block *b,
 
     if (++r->given == current->kill_at)
         raise(SIGKILL);
+    if (r->given == current->term_at)
+        raise(SIGTERM);
     if (b->dossier <= 0) {
         rec = add(r, out, b->dossier ? RELAIS_RECORD_SUPERSEDED : RELAIS_RECORD_PARKED);
         rec->schema = "fr.relais.eligibility.EvenementDroit";

@@ -44,6 +44,7 @@ struct essai {
     struct essai_file *files[ESSAI_FILES_MAX];
     size_t file_count;
     int kill_at; /* SIGKILL before the n-th record given, from 1; 0: never */
+    int term_at; /* SIGTERM, the same */
 };
 
 struct essai *essai_new(void);

@@ -405,6 +405,29 @@ static void test_killed_at_any_record_it_ends_with_the_same_events(void **state)
     essai_events_free(&wholes_control);
 }
 
+static void
+test_asked_to_stop_inside_a_file_it_ends_with_75_and_goes_on_later(void **state)
+{
+    struct essai *e = *state;
+    struct essai_file *f = essai_file(e, "janvier", "M", "2026-01-04");
+    struct essai_events all;
+
+    for (int i = 1; i <= 200; i++)
+        essai_block(f, i, "OUVERT", 100 * i);
+    e->term_at = 120;
+    assert_int_equal(essai_run(e, false, ""), 75);
+    assert_null(essai_fate(e, "janvier"));
+    /* what was sent was waited for and is in the state: nothing comes twice */
+    e->term_at = 0;
+    assert_int_equal(essai_run(e, false, ""), 0);
+    all = essai_events(e, TOPIC);
+    assert_int_equal(all.count, 200);
+    essai_events_free(&all);
+    all = essai_events(e, CONTROL);
+    assert_int_equal(all.items[0].controle->publies_total, 200);
+    essai_events_free(&all);
+}
+
 static void test_empty_state_beside_a_filled_topic_ends_with_78(void **state)
 {
     struct essai *e = *state;
@@ -584,6 +607,7 @@ int main(void)
         SOURCE(test_anomaly_file_gives_one_control_event_and_no_header),
         SOURCE(test_bad_record_is_parked_and_the_rest_goes_on),
         SOURCE(test_killed_at_any_record_it_ends_with_the_same_events),
+        SOURCE(test_asked_to_stop_inside_a_file_it_ends_with_75_and_goes_on_later),
         SOURCE(test_empty_state_beside_a_filled_topic_ends_with_78),
         SOURCE(test_rebuilt_state_publishes_only_what_is_new),
         SOURCE(test_renvoi_gives_every_present_state_again),
