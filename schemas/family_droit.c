@@ -317,25 +317,23 @@ static bool latest_composante(const struct evenement_droit *now,
     return set;
 }
 
-/* Persons who differ, those gone too; their attachment's dates. */
+/* Persons of the present state who differ; the attachment of one who is gone says nothing
+ * of the day they left. */
 static bool latest_person(const struct evenement_droit *now_sealed,
                           const struct evenement_droit *before, int32_t *day)
 {
     const struct relais_avro_type *type = type_of("personnes");
-    const struct evenement_droit *sides[2] = {now_sealed, before};
+    const struct personne_droit *p;
     bool set = false;
 
     if (!now_sealed || !before)
         return false;
-    for (int side = 0; side < 2; side++) {
-        const struct personne_droit *p = sides[side]->personnes.items;
-
-        for (size_t i = 0; i < sides[side]->personnes.count; i++) {
-            if (holds(type, &sides[1 - side]->personnes, &p[i]))
-                continue;
-            later(&set, day, p[i].debut_rattachement.set, p[i].debut_rattachement.value);
-            later(&set, day, p[i].fin_rattachement.set, p[i].fin_rattachement.value);
-        }
+    p = now_sealed->personnes.items;
+    for (size_t i = 0; i < now_sealed->personnes.count; i++) {
+        if (holds(type, &before->personnes, &p[i]))
+            continue;
+        later(&set, day, p[i].debut_rattachement.set, p[i].debut_rattachement.value);
+        later(&set, day, p[i].fin_rattachement.set, p[i].fin_rattachement.value);
     }
     return set;
 }
