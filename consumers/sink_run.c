@@ -397,7 +397,7 @@ static int round_trip(struct sink_run *run, bool once, struct relais_error *err)
     tell_state(run);
     if (rc > 0)
         return 0;
-    going_well(run, REASON_KAFKA);
+    run->wait_ms = WAIT_MIN_MS;
     if (once && subscriber_at_end(run->sub))
         return flush(run, true, err) ? -1 : 1;
     return 0;

@@ -77,6 +77,20 @@ static int check_missing(struct subscriber *sub, int64_t now_us, struct relais_e
     return 0;
 }
 
+/* A group that gave us nothing, or took it back, leaves no partition to ask about. */
+static void probe(struct subscriber *sub)
+{
+    struct relais_error away = RELAIS_ERROR_INIT;
+    int32_t count;
+
+    for (size_t i = 0; i < sub->part_count; i++)
+        if (sub->parts[i]->assigned)
+            return;
+    sub->unreachable = relais_kafka_partitions(sub->rk, sub->topics[0], QUERY_TIMEOUT_MS,
+                                               &count, &away) &&
+                       away.code == RELAIS_E_BROKER_DOWN;
+}
+
 int watchdog_tick(struct subscriber *sub, struct relais_error *err)
 {
     int64_t now_us = relais_monotonic_us();
@@ -91,6 +105,7 @@ int watchdog_tick(struct subscriber *sub, struct relais_error *err)
     try_denied(sub);
     if (check_missing(sub, now_us, err))
         return -1;
+    probe(sub);
     for (size_t i = 0; i < sub->part_count; i++) {
         struct part *part = sub->parts[i];
 
@@ -151,12 +166,15 @@ bool subscriber_at_end(struct subscriber *sub)
         return false;
     for (size_t i = 0; i < sub->part_count; i++) {
         struct part *part = sub->parts[i];
+        struct relais_error away = RELAIS_ERROR_INIT;
         int64_t low;
 
         if (part->assigned && part->end < 0 &&
-            rd_kafka_query_watermark_offsets(sub->rk, part->topic, part->partition, &low,
-                                             &part->end, QUERY_TIMEOUT_MS))
+            relais_kafka_watermarks(sub->rk, part->topic, part->partition,
+                                    QUERY_TIMEOUT_MS, &low, &part->end, &away)) {
             part->end = -1;
+            return false;
+        }
     }
     for (size_t i = 0; i < sub->part_count; i++) {
         const struct part *part = sub->parts[i];

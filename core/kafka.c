@@ -284,14 +284,35 @@ out:
     return rc;
 }
 
+/* rd_kafka_query_watermark_offsets() waits for as long as the broker is away, whatever
+ * its time-out (2.0.2); this call keeps to it, and takes the two ends as times. */
+static int one_end(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t which,
+                   int timeout_ms, int64_t *offset_out, struct relais_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *row =
+        rd_kafka_topic_partition_list_add(list, topic, partition);
+    rd_kafka_resp_err_t code;
+
+    row->offset = which;
+    code = rd_kafka_offsets_for_times(rk, list, timeout_ms);
+    if (!code)
+        code = row->err;
+    if (!code && row->offset < 0)
+        code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    *offset_out = row->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? relais_kafka_error(err, code, topic, "watermarks") : 0;
+}
+
 int relais_kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition,
                             int timeout_ms, int64_t *low_out, int64_t *high_out,
                             struct relais_error *err)
 {
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        rk, topic, partition, low_out, high_out, timeout_ms);
-
-    return code ? relais_kafka_error(err, code, topic, "watermarks") : 0;
+    if (one_end(rk, topic, partition, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, low_out,
+                err))
+        return -1;
+    return one_end(rk, topic, partition, RD_KAFKA_OFFSET_END, timeout_ms, high_out, err);
 }
 
 static int add_number(rd_kafka_headers_t *headers, const char *name, int64_t number)

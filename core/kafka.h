@@ -51,6 +51,7 @@ int relais_kafka_watch_check(const struct relais_kafka_watch *watch,
 int relais_kafka_partitions(rd_kafka_t *rk, const char *topic, int timeout_ms,
                             int32_t *count_out,
                             struct relais_error *err) RELAIS_MUST_CHECK;
+/* Blocks at most twice timeout_ms. */
 int relais_kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition,
                             int timeout_ms, int64_t *low_out, int64_t *high_out,
                             struct relais_error *err) RELAIS_MUST_CHECK;
