@@ -59,7 +59,13 @@ static void say_bindings(struct doctor *d, const char *topic,
         doctor_ok("droits", "%s : écriture accordée à %s", topic,
                   rd_kafka_AclBinding_principal(bindings[i]));
     }
-    if (!writers && d->connector && d->connector->source)
+    /* 2.0.2 also gives no row where the cluster controls nothing */
+    if (!count)
+        doctor_unknown("droits",
+                       "%s : aucun droit déclaré ; si ce Kafka contrôle les droits, "
+                       "accorder Write et Describe à l'utilisateur de la source",
+                       topic);
+    else if (!writers && d->connector && d->connector->source)
         doctor_wrong(d, "droits",
                      "accorder Write et Describe à l'utilisateur de la source",
                      "%s : personne n'a le droit d'écrire", topic);

@@ -21,7 +21,7 @@ check 'apply again changes nothing' exits 0 "$relais" topics apply -c "$ini"
 kafka admin org.apache.kafka.tools.TopicCommand --describe --topic "$territory.eligibility.v1" >"$work/described"
 check 'the topic has 6 partitions' grep -q 'PartitionCount: 6' "$work/described"
 check 'it deletes by time, never compacts' sh -c '! grep -q compact "$0" && grep -q retention.ms "$0"' "$work/described"
-kafka admin org.apache.kafka.tools.ConfigCommand --entity-type topics --entity-name "$territory.eligibility.v1" \
+kafka admin kafka.admin.ConfigCommand --entity-type topics --entity-name "$territory.eligibility.v1" \
     --alter --add-config retention.ms=1000 >/dev/null
 check 'plan sees a changed retention' exits 1 "$relais" topics plan -c "$ini"
 check 'apply puts it right' sh -c '"$0" topics apply -c "$1" && "$0" topics plan -c "$1"' "$relais" "$ini"
