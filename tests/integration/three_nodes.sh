@@ -8,25 +8,26 @@ port=$(free_port)
 cnaf "$work/s" "[ops]
 listen = 127.0.0.1:$port
 [limits]
-inflight_records = 500"
+inflight_records = 20"
 ini=$work/s/relais.ini
 check 'topics with three replicas' "$relais" topics apply -c "$ini"
 kafka admin org.apache.kafka.tools.TopicCommand --describe --topic dep93.eligibility.v1 >"$work/described"
 check 'replication 3, min.insync 2' grep -qE 'ReplicationFactor: 3.*min.insync.replicas=2' "$work/described"
 published() { curl -s "http://127.0.0.1:$port/metrics" | sed -n 's/^relais_events_published_total[^ ]* //p'; }
 some() { [ "$(published)" -ge "$1" ]; }
-history "$work/h" dossiers=6000 months=2 dailies=0 change=900
+history "$work/h" dossiers=6000 months=2 dailies=0 change=500
 month=0
 disturb() { # TEXT SIGNAL SECONDS
 	local leader n
 	month=$((month + 1))
 	cp "$(nth "$work/h" $month)" "$work/$month.xml"
 	drop "$work/s" "$work/$month.xml"
-	start source "$relais" source "$ini"
-	wait_for 30 some 500
 	leader=$(kafka leader dep93.eligibility.v1)
+	start source "$relais" source "$ini" -X kafka.linger.ms=20
+	wait_for 30 some 300
 	kafka signal "$2" "$leader"
 	say "$1: node $leader at $(published) events"
+	[ ! -e "$work/s/depot/integres/$month.xml" ] && ok "$1: in the middle" || not_ok "$1: after the end"
 	sleep "$3"
 	if [ "$2" = KILL ]; then kafka start "$leader"; else kafka signal CONT "$leader"; fi
 	check "$1: the file is integrated" wait_for 90 test -e "$work/s/depot/integres/$month.xml"
