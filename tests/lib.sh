@@ -145,7 +145,7 @@ source_once() { "$relais" source "$1/relais.ini" --once "${@:2}" >>"$work/source
 read_topics() {
 	local file=$1 family list=(); shift
 	for family; do list+=("$territory.$family"); done
-	"$relais" subscribe "${list[@]}" -b "$bootstrap" -r "$registry" --until-end \
+	"$relais" subscribe "${list[@]}" -b "$bootstrap" -r "$registry" -X kafka.fetch.wait.max.ms=10 --until-end \
 	    >"$file" 2>>"$work/subscribe.err"
 }
 history() { mkdir -p "$1" && "$BUILD/tools/cnaf_gen" "$@"; }

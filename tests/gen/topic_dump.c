@@ -71,7 +71,8 @@ int main(int argc, char **argv)
     if (argc < 3)
         die("BOOTSTRAP TOPIC...");
     if (rd_kafka_conf_set(conf, "bootstrap.servers", argv[1], text, sizeof(text)) ||
-        rd_kafka_conf_set(conf, "group.id", "topic_dump", text, sizeof(text)))
+        rd_kafka_conf_set(conf, "group.id", "topic_dump", text, sizeof(text)) ||
+        rd_kafka_conf_set(conf, "fetch.wait.max.ms", "10", text, sizeof(text)))
         die(text);
     rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
     if (!rk)

@@ -42,8 +42,8 @@ topics=()
 for t in eligibility placements payments control; do topics+=("$territory.$t.v1" "$territory.$t.v1.dlq"); done
 "$BUILD/tools/topic_dump" "$bootstrap" "${topics[@]}" >"$work/left/topics.raw"
 check 'events and parked records are in the topics' test "$(wc -c <"$work/left/topics.raw")" -gt 20000
-"$relais" subscribe "${topics[@]}" -b "$bootstrap" -r "$registry" --until-end >"$work/left/topics.json" 2>"$work/left/subscribe.err"
-"$relais" subscribe "${topics[@]}" -b "$bootstrap" -r "$registry" --until-end --phrases >"$work/left/phrases" 2>&1
+"$relais" subscribe "${topics[@]}" -b "$bootstrap" -r "$registry" -X kafka.fetch.wait.max.ms=10 --until-end >"$work/left/topics.json" 2>"$work/left/subscribe.err"
+"$relais" subscribe "${topics[@]}" -b "$bootstrap" -r "$registry" -X kafka.fetch.wait.max.ms=10 --until-end --phrases >"$work/left/phrases" 2>&1
 cp -r "$work/s/state" "$work/left/state"
 cp -r "$work/pub/state" "$work/left/pub-state"
 cp "$work/source.out" "$work/source.err" "$work/broker.out" "$work/broker.err" "$work/left"
