@@ -42,6 +42,7 @@ CODELISTS:= $(sort $(wildcard schemas/codelists/*.csv))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 HELP_SRC := $(wildcard tests/unit/helper_*.c)
 TOOL_SRC := $(wildcard tests/gen/*.c)
+BENCH_SRC:= $(wildcard tests/bench/*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
@@ -50,6 +51,7 @@ GEN_OBJ  := $(GEN_SRC:%.c=$(BUILD)/gen-obj/%.o)
 HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/obj/%.o)
 UNITS    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 TOOLS    := $(TOOL_SRC:tests/gen/%.c=$(BUILD)/tools/%)
+BENCHES  := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/bench/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 STAMP    := $(BUILD)/gen/.stamp
 SUB      := $(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)
@@ -90,11 +92,15 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/librelais.a
 $(BUILD)/tools/%: $(BUILD)/obj/tests/gen/%.o $(BUILD)/librelais.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/librelais.a $(LDLIBS)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/librelais.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/librelais.a $(LDLIBS)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/librelais.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/librelais.a $(LDLIBS)
 units: $(UNITS)
 tools: $(TOOLS)
+benches: $(BENCHES)
 fuzzers: $(FUZZERS)
 
 # What a machine lacks is installed by apt (sudo where needed), nothing where nothing is missing.
@@ -134,7 +140,7 @@ fuzz: deps-extra
 	@tests/fuzz/run.sh $(BUILD)/fuzzing $(T)
 
 bench: deps-extra
-	@$(SUB) all tools
+	@$(SUB) all tools benches
 	@tests/bench/run.sh $(BUILD)
 soak: deps-test
 	@$(SUB) all tools
@@ -182,6 +188,6 @@ endif
 endif
 
 -include $(shell find $(BUILD)/obj $(BUILD)/gen-obj -name '*.d' 2>/dev/null)
-.PHONY: all units tools fuzzers deps deps-test deps-extra demo test check unit pipeline integration san valgrind \
+.PHONY: all units tools benches fuzzers deps deps-test deps-extra demo test check unit pipeline integration san valgrind \
         fuzz bench soak interop exports docs install clean help
 .SECONDARY:
