@@ -6,6 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Debian 13's expat has 64-bit names and calls the others deprecated; Debian 12's has
+ * only the others, 64 bits wide on its platforms. */
+#ifndef XML_ATTR_DEPRECATED
+#define XML_GetCurrentLineNumber64   XML_GetCurrentLineNumber
+#define XML_GetCurrentColumnNumber64 XML_GetCurrentColumnNumber
+#define XML_GetCurrentByteIndex64    XML_GetCurrentByteIndex
+#define XML_GetCurrentByteCount64    XML_GetCurrentByteCount
+#endif
+
 #define DEPTH_MAX      32
 #define TEXT_MAX       (64u << 10)
 #define PART_TEXT_MAX  (512u << 10)
@@ -57,7 +66,7 @@ static void fail(struct cnaf_xml *xml, enum relais_code code, const char *fmt, .
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     relais_error_set(&xml->problem, code, NULL, "%s (ligne %lu)", text,
-                     (unsigned long)XML_GetCurrentLineNumber(xml->parser));
+                     (unsigned long)XML_GetCurrentLineNumber64(xml->parser));
     XML_StopParser(xml->parser, XML_FALSE);
 }
 
@@ -149,7 +158,7 @@ static void enter_part(struct cnaf_xml *xml, enum cnaf_kind kind)
     xml->part = (struct cnaf_part){.kind = kind};
     if (kind == CNAF_RECORD)
         xml->part.ordinal = ++xml->ordinal;
-    xml->part_offset = XML_GetCurrentByteIndex(xml->parser);
+    xml->part_offset = XML_GetCurrentByteIndex64(xml->parser);
     xml->field_count = 0;
     relais_buf_clear(&xml->text);
 }
@@ -212,7 +221,7 @@ static void end_leaf(struct cnaf_xml *xml)
 static void end_part(struct cnaf_xml *xml)
 {
     int64_t end =
-        XML_GetCurrentByteIndex(xml->parser) + XML_GetCurrentByteCount(xml->parser);
+        XML_GetCurrentByteIndex64(xml->parser) + XML_GetCurrentByteCount64(xml->parser);
 
     for (size_t i = 0; i < xml->field_count; i++)
         if (xml->fields[i].text.ptr)
@@ -407,9 +416,9 @@ static int feed(struct cnaf_xml *xml, enum XML_Status *status_out,
 static int refused(struct cnaf_xml *xml, struct relais_error *err)
 {
     enum XML_Error code = XML_GetErrorCode(xml->parser);
-    int64_t at = XML_GetCurrentByteIndex(xml->parser);
+    int64_t at = XML_GetCurrentByteIndex64(xml->parser);
     struct relais_slice byte = cnaf_input_bytes(xml->input, at, at + 1);
-    unsigned long line = (unsigned long)XML_GetCurrentLineNumber(xml->parser);
+    unsigned long line = (unsigned long)XML_GetCurrentLineNumber64(xml->parser);
 
     if (xml->problem.code != RELAIS_E_OK) {
         *err = xml->problem;
@@ -432,7 +441,7 @@ static int refused(struct cnaf_xml *xml, struct relais_error *err)
             line);
     return relais_error_set(err, RELAIS_E_XML_INVALID, NULL,
                             "XML mal formé (ligne %lu, colonne %lu) : %s", line,
-                            (unsigned long)XML_GetCurrentColumnNumber(xml->parser),
+                            (unsigned long)XML_GetCurrentColumnNumber64(xml->parser),
                             XML_ErrorString(code));
 }
 
