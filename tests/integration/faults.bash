@@ -2,6 +2,7 @@
 #
 #   reference FILE CNAF_FILE...  dump of a run that nothing disturbs, over the embedded
 #                                broker: same configuration, ring and schema ids
+#   fill OPTION=VALUE...        $files: a history of cnaf_gen, in the order of the files
 #   dump FILE FAMILY...          dump of the territory's topics (build/tools/kdump)
 #   sink FOLDER [LINES]          FOLDER/relais.ini of sink_file into FOLDER/events.jsonl
 #   metric PORT NAME             value of a metric, summed over its labels
@@ -9,14 +10,16 @@
 #   readyz PORT CODE             does /readyz answer so? Its text: $work/readyz
 #   lines FILE N                 has it at least N lines?
 #   within SECONDS COMMAND...    wait_for, longer where SLOW= says so
+#   compare WANT GOT             the events of a dump are those of the reference
 #   is TEXT GOT WANT | ended TEXT STATUS
 # verify=: tests/integration/verify.py. slow=: options under which a source sends some
 # hundred events a second, so that a fault falls among them.
 . tests/lib.sh
 verify=tests/integration/verify.py
 slow=(-X limits.inflight_records=8 -X kafka.linger.ms=20)
-declare -a kafka_x=() # -X options of a secure cluster
-all=(eligibility.v1 eligibility.v1.dlq control.v1)
+declare -a kafka_x=() # -X options of a secure cluster, for kdump
+declare -a files=()
+topics=(eligibility.v1 eligibility.v1.dlq control.v1)
 
 is() { [ "$2" = "$3" ] && ok "$1" || not_ok "$1: $2, not $3"; }
 ended() { is "$1" "$status" "$2"; }
@@ -33,7 +36,7 @@ reference() {
 	cnaf "$work/reference"
 	for f; do drop "$work/reference" "$f"; done
 	"$relais" source "$work/reference/relais.ini" --once 2>>"$work/reference.err" &&
-	    (kafka_x=(); dump "$out" "${all[@]}") || return 1
+	    (kafka_x=(); dump "$out" "${topics[@]}") || return 1
 	halt broker
 	bootstrap=$was_bootstrap
 }
@@ -50,6 +53,16 @@ metric() {
 reached() { local n; n=$(metric "$1" "$2") && [ "$n" -ge "$3" ]; }
 readyz() { [ "$(curl -s -m 5 -o "$work/readyz" -w '%{http_code}' "http://127.0.0.1:$1/readyz")" = "$2" ]; }
 lines() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
+fill() {
+	local n f
+	history "$work/h" "$@" || return 1
+	files=()
+	for n in $(seq 99); do f=$(nth "$work/h" "$n" 2>/dev/null) || break; files+=("$f"); done
+}
+compare() {
+	check 'nothing lost, nothing else, same bytes, in order' "$verify" same "$1" "$2"
+	sed 's/^/# /' "$work/check.out"
+}
 gone() { ! running "$1"; }
 integrated() { # FOLDER FILE...
 	local f folder=$1; shift

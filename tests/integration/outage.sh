@@ -1,114 +1,91 @@
 #!/bin/bash
 # timeout: 300
-# The broker stopped for 30 s in the middle; the registry away; the topic deleted; the disk
-# of the state full.
-. tests/lib.sh
+# The broker away for 30 s in the middle: source, sink and subscriber wait and go on by
+# themselves, readiness is off meanwhile; another source is told to stop meanwhile. A start
+# without a broker. The registry away.
+. tests/integration/faults.bash
 kafka_up || exit 1
-history "$work/h" dossiers=3000 months=4 dailies=0
-for n in 1 2 3 4; do cp "$(nth "$work/h" $n)" "$work/$n.xml"; done
-port=$(free_port)
+fill dossiers=2500 months=2 dailies=1 change=300
+port=$(free_port) sink_port=$(free_port)
 cnaf "$work/s" "[ops]
 listen = 127.0.0.1:$port
-ready_age_ms = 2000
-[limits]
-inflight_records = 200"
+ready_age_ms = 2000"
 ini=$work/s/relais.ini
-"$relais" topics apply -c "$ini" >/dev/null
-published() { curl -s "http://127.0.0.1:$port/metrics" | sed -n 's/^relais_events_published_total[^ ]* //p'; }
-some() { [ "$(published)" -ge "$1" ]; }
-ready() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/readyz")" = "$1" ]; }
+sink "$work/k" "[ops]
+listen = 127.0.0.1:$sink_port
+[sink]
+topics = eligibility,control"
+check 'the topics are made' "$relais" topics apply -c "$ini"
+check 'an undisturbed run, over the embedded broker' reference "$work/want" "${files[@]}"
+# the source that is stopped, of another territory
+territory=dep92
+cnaf "$work/s92"
+other=$work/s92/relais.ini
+"$relais" topics apply -c "$other" >/dev/null
+history "$work/h92" dossiers=1500 months=1 dailies=0 ideparte=092 numorg=921
+drop "$work/s92" "$(nth "$work/h92" 1)"
+territory=dep93
 
-drop "$work/s" "$work/1.xml"
-start source "$relais" source "$ini"
-wait_for 30 some 300
+start source "$relais" source "$ini" "${slow[@]}"
+start stopped "$relais" source "$other" "${slow[@]}"
+start sink "$relais" sink "$work/k/relais.ini" -X kafka.session.timeout.ms=10000
+start reader "$relais" subscribe dep93.eligibility.v1 dep93.control.v1 -b "$bootstrap" -r "$registry"
+for f in "${files[@]:0:2}"; do drop "$work/s" "$f"; done
+check 'events flow' within 60 lines "$work/k/events.jsonl" 100
+check 'the source is ready' within 20 readyz "$port" 200
+check 'the sink is ready' within 20 readyz "$sink_port" 200
 kafka stop 1
-say "stopped after $(published) events"
-check 'readiness goes off' wait_for 20 ready 503
-sleep 30
-running source && ok 'the source is still there after 30 s without a broker' || not_ok 'the source ended without a broker'
-kafka start 1
-check 'the file is integrated once the broker is back' wait_for 60 test -e "$work/s/depot/integres/1.xml"
-check 'readiness comes back' wait_for 20 ready 200
-halt source
-[ "$status" = 0 ] && ok 'SIGTERM ends it with 0' || not_ok "SIGTERM ends it with $status"
-read_topics "$work/1.json" eligibility.v1 control.v1
-check 'order after an outage' tests/events.py order "$work/1.json"
-check 'as many events as announced' python3 - "$work/1.json" <<'END'
-import json, sys
-ids, announced = set(), None
-for line in open(sys.argv[1]):
-    e = json.loads(line)
-    if e["topic"].endswith("control.v1"):
-        announced = e["value"]["publies_total"]
-    else:
-        ids.add(e["value"]["entete"]["id"])
-assert announced == len(ids) and announced > 2500, (announced, len(ids))
-END
-
-# SIGTERM while the broker is away: within 30 s, with 75, nothing committed too early
-drop "$work/s" "$work/2.xml"
-kafka stop 1
-start source "$relais" source "$ini"
-sleep 3
 t0=$SECONDS
-halt source
-[ "$status" = 75 ] && ok 'SIGTERM without a broker ends it with 75' || not_ok "SIGTERM without a broker ends it with $status"
-[ $((SECONDS - t0)) -le 31 ] && ok 'within 30 s' || not_ok "after $((SECONDS - t0)) s"
+say "stopped after $(metric "$port" relais_events_published_total) events"
+kill -TERM "${pids[stopped]}"
+check 'readiness of the source goes off' within 30 readyz "$port" 503
+check 'it says why' grep -qiE 'kafka|acquitt' "$work/readyz"
+check 'readiness of the sink goes off' within 60 readyz "$sink_port" 503
+check 'it says why' grep -qi kafka "$work/readyz"
+check 'both are alive' sh -c 'curl -sf "http://127.0.0.1:$0/healthz" && curl -sf "http://127.0.0.1:$1/healthz"' "$port" "$sink_port"
+check 'a source told to stop ends, without a broker too' within 40 gone stopped
+halt stopped
+ended 'with 75' 75
+[ $((SECONDS - t0)) -ge 30 ] || sleep $((30 - (SECONDS - t0)))
+for p in source sink reader; do running $p && ok "the $p is still there" || not_ok "the $p ended without a broker"; done
 kafka start 1
-check 'the next start finishes' source_once "$work/s"
-read_topics "$work/2.json" eligibility.v1 control.v1
-check 'order after that' tests/events.py order "$work/2.json"
-
-# the registry away: the source waits for it
-halt registry
-drop "$work/s" "$work/3.xml"
-start source "$relais" source "$ini"
-sleep 4
-running source && ok 'without a registry it waits' || not_ok 'without a registry it ended'
-start registry "$relais" registry --listen "${registry#http://}" --dir "$work/registry"
-check 'with the registry back it goes on' wait_for 60 test -e "$work/s/depot/integres/3.xml"
+check 'the files are integrated once the broker is back' within 90 integrated "$work/s" "${files[@]:0:2}"
+check 'the source is ready again' within 60 readyz "$port" 200
+check 'the sink is ready again' within 60 readyz "$sink_port" 200
 halt source
+ended 'SIGTERM ends the source with 0' 0
+"$relais" source "$other" --once 2>>"$work/stopped.err"
+"$BUILD/tools/kdump" "$bootstrap" dep92.eligibility.v1 >"$work/92"
+is 'what the stopped source had left is published' "$("$verify" count "$work/92" | cut -d' ' -f2)" 1500
 
-# the topic deleted: it says so; the position is beyond the end: --renvoi
-kafka admin org.apache.kafka.tools.TopicCommand --delete --topic dep93.eligibility.v1 >/dev/null
-sleep 2
-drop "$work/s" "$work/4.xml"
-check 'a deleted topic ends it with 78' exits 78 timeout 60 "$relais" source "$ini" --once
-"$relais" topics apply -c "$ini" >/dev/null
-check 'an empty topic under a full state ends it with 78' exits 78 timeout 60 "$relais" source "$ini" --once
-check 'it says what to do' grep -q -- '--renvoi' "$work/exits.out"
-check '--renvoi publishes the present state again' source_once "$work/s" --renvoi
-read_topics "$work/4.json" eligibility.v1
-check 'every object is there' test "$(tests/events.py count "$work/4.json")" -ge 2500
+# no broker at the start
+kafka stop 1
+start source "$relais" source "$ini"
+check 'a source without a broker waits, and is not ready' within 20 readyz "$port" 503
+drop "$work/s" "${files[2]}"
+kafka start 1
+check 'it goes on once the broker is there' within 90 integrated "$work/s" "${files[2]}"
+halt source
+ended 'SIGTERM ends the source with 0' 0
 
-# the state's disk full: waits, says so, goes on when there is room
-mkdir "$work/small"
-if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=3m tmpfs "$work/small" 2>/dev/null; then
-	at_end+=("umount -l $work/small")
-	halt broker; territory=dep92
-	mkdir -p "$work/f/depot"
-	conf "$work/f/relais.ini" <<-END
-	[codes]
-	dir = $PWD/tests/data/cnaf/codes
-	[connector]
-	name = source_cnaf_beneficiaire
-	depot = depot
-	quiet_ms = 100
-	END
-	sed -i "s|^state = .*|state = $work/small/state|" "$work/f/relais.ini"
-	"$relais" topics apply -c "$work/f/relais.ini" >/dev/null
-	history "$work/h92" dossiers=5000 months=1 dailies=0 ideparte=092 numorg=921
-	cp "$(nth "$work/h92" 1)" "$work/5.xml"
-	drop "$work/f" "$work/5.xml"
-	start full "$relais" source "$work/f/relais.ini"
-	check 'a full disk is told' wait_for 60 grep -q DISK_FULL "$work/full.err"
-	sleep 2
-	running full && ok 'the source waits for room' || not_ok 'the source ended on a full disk'
-	mount -o remount,size=64m "$work/small"
-	check 'with room it goes on' wait_for 90 test -e "$work/f/depot/integres/5.xml"
-	halt full
-	read_topics "$work/5.json" eligibility.v1
-	check 'nothing lost on a full disk' tests/events.py order "$work/5.json"
-else
-	skip 'a full disk' 'a small tmpfs needs root and the right to mount'
-fi
+halt registry
+drop "$work/s" "${files[3]}"
+start source "$relais" source "$ini"
+check 'without a registry the source is not ready' within 30 readyz "$port" 503
+check 'it says why' grep -q registre "$work/readyz"
+running source && ok 'it waits' || not_ok 'it ended without a registry'
+start registry "$relais" registry --listen "${registry#http://}" --dir "$work/registry"
+check 'with the registry back it goes on' within 90 integrated "$work/s" "${files[3]}"
+halt source
+ended 'SIGTERM ends the source with 0' 0
+
+dump "$work/got" "${topics[@]}"
+compare "$work/want" "$work/got"
+grep -v '\.dlq	' "$work/got" >"$work/events"
+n=$("$verify" count "$work/events" | cut -d' ' -f2)
+check 'the sink has every event' within 60 lines "$work/k/events.jsonl" "$n"
+check 'the subscriber has every event' within 60 lines "$work/reader.out" "$n"
+halt sink; ended 'SIGTERM ends the sink with 0' 0
+halt reader; ended 'SIGTERM ends the subscriber with 0' 0
+check 'the sink: all, in order, equal' "$verify" read "$work/events" "$work/k/events.jsonl"
+check 'the subscriber: all, in order, equal' "$verify" read "$work/events" "$work/reader.out"
