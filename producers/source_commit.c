@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define BATCH_MAX   5000
+#define BATCH_MAX   1000 /* of a transaction: its dirty pages are memory */
 #define OFFSETS_MAX 512
 
 struct offset {
