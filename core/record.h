@@ -73,7 +73,15 @@ struct relais_record {
     uint64_t ack; /* source's position, strictly growing; given back by source->ack() */
     struct relais_slice
         charge; /* header and block as read, for parking; ptr NULL: none or too large */
-    struct relais_error problem;     /* PARKED: why; class DATA */
+    struct relais_error problem; /* PARKED: why; class DATA */
+    /* Of a log (replication, outbox) */
+    int64_t observed_us;         /* commit time: constate_le where the value has none; 0:
+                                    not of a log */
+    bool initial;                /* SNAPSHOT of a first load: nature INITIALISATION */
+    struct relais_slice id;      /* FACT: the source's own UUID; ptr NULL: none */
+    struct relais_slice trace;   /* the source's own traceparent; ptr NULL: none */
+    struct relais_slice encoded; /* FACT: the value as ready Avro, bare or framed, instead
+                                    of `value`; ptr NULL: none */
     const struct relais_depot *file; /* DEPOT: the file; its other records: the same */
     /* EVENT only */
     const char *topic;
