@@ -62,6 +62,9 @@ struct relais_connector {
     /* Full names of the records a source yields, NULL-ended: their topics must exist.
      * NULL: the one named by the key `schema`. */
     const char *const *schemas;
+    /* A source whose records have a commit time and positions that grow (observed_us,
+     * position): what it gave is counted by day, and control events tell of days. */
+    bool log;
     const struct relais_source_ops *source;
     const struct relais_sink_ops *sink;
 };

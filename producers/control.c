@@ -171,18 +171,27 @@ int control_build(const struct control *c, struct relais_arena *arena,
         [CONTROL_RETENU] = ISSUE_CONTROLE_RETENU,
         [CONTROL_REFUSE] = ISSUE_CONTROLE_REFUSE,
     };
-    struct relais_slice natural = relais_slice_str(control_issue_names[c->issue]);
+    struct relais_slice natural[2] = {relais_slice_str(control_issue_names[c->issue])};
     struct evenement_controle e;
+    char day[11], position[40];
 
     memset(&e, 0, sizeof(e));
-    relais_id_event(relais_slice_str(c->source), c->depot, &natural, 1, id_out);
+    if (c->journal_day) {
+        relais_day_format(c->journal_day, day);
+        snprintf(position, sizeof(position), "%s/%lld", day, (long long)c->rank);
+        natural[1] = relais_slice_str(position);
+        e.entete.survenu_le = c->journal_day;
+        e.entete.constate_le = relais_paris_to_utc(c->journal_day + 1, 0);
+    }
+    relais_id_event(relais_slice_str(c->source), c->depot, natural,
+                    c->journal_day ? 2 : 1, id_out);
     e.entete.id = relais_slice_str(id_out);
     e.entete.source = e.entete.dossier = relais_slice_str(c->source);
     e.entete.territoire = relais_slice_str(c->territory);
     e.entete.sequence = c->sequence;
     e.entete.nature = NATURE_NORMAL;
     e.entete.origine.depot = c->depot;
-    e.entete.origine.position = RELAIS_SLICE("0");
+    e.entete.origine.position = c->journal_day ? natural[1] : RELAIS_SLICE("0");
     e.depot = c->depot;
     e.issue = issues[c->issue];
     e.motif = c->motif ? control_text(c->motif) : RELAIS_SLICE_NULL;

@@ -46,7 +46,9 @@ struct control {
     struct relais_slice depot;
     enum control_issue issue;
     const char *motif;               /* NULL: none */
-    const struct relais_depot *file; /* NULL: a re-publication */
+    const struct relais_depot *file; /* NULL: a re-publication, or a day of a log */
+    int32_t journal_day;             /* of a log; 0: not of a log */
+    int64_t rank; /* of a log: how many control events this day had before */
     const struct control_counts *counts;
     int64_t sequence;
 };

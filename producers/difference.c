@@ -1,25 +1,14 @@
-#include "producers/difference.h"
+#include "producers/difference_private.h"
 
 #include "core/crypto.h"
+#include "core/day.h"
+#include "producers/position.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "contracts/entete.h"
-
 #define RECORD_MAX (32u << 20) /* a record with everything made of it */
 #define VALUE_MAX  (8u << 20)
-#define FIELDS_MAX 256
-
-/* The last published state of an object. */
-struct known {
-    bool found;
-    bool in_flight;
-    int64_t observed_us;
-    struct relais_slice value; /* Avro, without frame */
-    void *data;                /* decoded */
-    uint32_t ends[FIELDS_MAX];
-};
 
 void difference_init(struct difference *d, const struct relais_checker *checker,
                      struct store *store, const struct inflight *ring)
@@ -46,8 +35,6 @@ static int full(struct relais_error *err)
     return relais_error_set(err, RELAIS_E_LIMIT, NULL, "record larger than its arena");
 }
 
-static struct entete *entete_of(void *data) { return data; }
-
 /* ---- what is known ----------------------------------------------------------------- */
 
 static const struct inflight_message *newest_event(const struct difference *d,
@@ -66,9 +53,9 @@ static const struct inflight_message *newest_event(const struct difference *d,
     return NULL;
 }
 
-static int find_known(struct difference *d, const struct difference_target *t,
-                      struct relais_slice object, struct known *known,
-                      struct relais_error *err)
+int difference_find_known(struct difference *d, const struct difference_target *t,
+                          struct relais_slice object, struct difference_known *known,
+                          struct relais_error *err)
 {
     const struct inflight_message *m = newest_event(d, object);
     struct store_object row;
@@ -94,13 +81,13 @@ static int find_known(struct difference *d, const struct difference_target *t,
 }
 
 static int decode_known(struct difference *d, const struct difference_target *t,
-                        struct known *known, struct relais_error *err)
+                        struct difference_known *known, struct relais_error *err)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
 
-    if (relais_avro_root(t->contract->schema)->count > FIELDS_MAX)
+    if (relais_avro_root(t->contract->schema)->count > DIFFERENCE_FIELDS_MAX)
         return relais_error_set(err, RELAIS_E_BUG, t->contract->name,
-                                "more than %d fields", FIELDS_MAX);
+                                "more than %d fields", DIFFERENCE_FIELDS_MAX);
     if (!(known->data = relais_arena_zalloc(&d->arena, t->contract->size)))
         return full(err);
     if (relais_avro_decode(t->contract->schema, known->value, known->data, &d->arena,
@@ -162,11 +149,10 @@ static void note_object(struct note *note, enum note_kind kind,
     snprintf(note->object, sizeof(note->object), "%.*s", (int)object.len, object.ptr);
 }
 
-/* data: complete but for its sequence and its sealing; entete.id is set. */
-static int finish(struct difference *d, const struct difference_target *t,
-                  struct relais_checked *checked, const struct known *known,
-                  const struct store_case *last, struct difference_out *out,
-                  struct relais_error *err)
+int difference_finish(struct difference *d, const struct difference_target *t,
+                      struct relais_checked *checked,
+                      const struct difference_known *known, const struct store_case *last,
+                      struct difference_out *out, struct relais_error *err)
 {
     struct entete *entete = entete_of(checked->data);
     void *sealed;
@@ -181,8 +167,38 @@ static int finish(struct difference *d, const struct difference_target *t,
     note_object(&out->note, NOTE_EVENT, t, checked->object);
     out->note.sequence = entete->sequence;
     out->note.observed_us = entete->constate_le;
+    out->note.fait = out->fait;
+    out->note.amount_centimes = out->amount_centimes;
+    memcpy(out->note.position, last->position, sizeof(out->note.position));
     out->note.newest = !known->found || entete->constate_le >= known->observed_us;
     return 0;
+}
+
+/* ---- positions of a log ------------------------------------------------------------ */
+
+int difference_log_position(const struct store_case *last, struct entete *entete,
+                            char position_out[STORE_POSITION_MAX], bool *repeated_out,
+                            struct relais_error *err)
+{
+    if (position_make(entete->origine.depot, entete->origine.position, position_out, err))
+        return -1;
+    *repeated_out = position_reached(position_out, last->position);
+    if (entete->constate_le < last->observed_us)
+        entete->constate_le = last->observed_us;
+    return 0;
+}
+
+void difference_of_log(struct difference_file *file, const struct relais_record *rec)
+{
+    *file = (struct difference_file){
+        .natural = {RELAIS_SLICE("journal"), rec->depot, rec->position},
+        .natural_count = 3,
+        .log = true,
+        .created_us = rec->observed_us,
+        .created_days = relais_paris_day(rec->observed_us),
+        .reference_days = INT32_MIN,
+        .first_load = rec->initial,
+    };
 }
 
 /* ---- snapshots --------------------------------------------------------------------- */
@@ -195,12 +211,12 @@ static int compare_names(const void *a, const void *b)
 
 /* The compared fields whose bytes differ between the stored value and `sealed`. */
 static int list_changes(struct difference *d, const struct difference_target *t,
-                        const void *sealed, const struct known *known,
+                        const void *sealed, const struct difference_known *known,
                         struct relais_slice *changes, size_t *count_out,
                         struct relais_error *err)
 {
     const struct relais_avro_type *root = relais_avro_root(t->contract->schema);
-    uint32_t ends[FIELDS_MAX], now_from = 0, old_from = 0;
+    uint32_t ends[DIFFERENCE_FIELDS_MAX], now_from = 0, old_from = 0;
 
     *count_out = 0;
     relais_buf_clear(&d->compare);
@@ -222,7 +238,7 @@ static int list_changes(struct difference *d, const struct difference_target *t,
 /* A field may differ only because a key of the ring was changed since: where everything
  * can be opened, clear values decide. *old_out: the opened state, or NULL. */
 static int drop_rekeyed(struct difference *d, const struct difference_target *t,
-                        const void *clear, const struct known *known,
+                        const void *clear, const struct difference_known *known,
                         struct relais_slice *changes, size_t *count, void **old_out,
                         struct relais_error *err)
 {
@@ -282,7 +298,7 @@ static int make_id(struct difference *d, const struct relais_checked *checked,
 
 /* The step from `known` to the checked state becomes an event. */
 static int step(struct difference *d, const struct difference_target *t,
-                const struct difference_file *file, const struct known *known,
+                struct difference_file *file, const struct difference_known *known,
                 const void *before, const void *sealed,
                 const struct relais_slice *changes, size_t change_count,
                 struct difference_out *out, struct relais_error *err)
@@ -301,11 +317,13 @@ static int step(struct difference *d, const struct difference_target *t,
 
     set_changements(t->contract, checked->data, changes, change_count);
     if (t->family->step(checked->data, &s, &d->arena, err) ||
-        make_id(d, checked, file->natural, 4, err) ||
+        make_id(d, checked, file->natural, file->natural_count, err) ||
         difference_case(d, t->topic_index, t->topic, checked->dossier, &last, err) ||
-        finish(d, t, checked, known, &last, out, err))
+        difference_finish(d, t, checked, known, &last, out, err))
         return -1;
-    out->note.ordered = true;
+    out->note.ordered = !file->log;
+    if (file->log)
+        memcpy(out->note.position, file->position, sizeof(out->note.position));
     /* an older constate_le cannot come here (it would be stale): the state follows the
      * order of files */
     out->note.newest = true;
@@ -313,12 +331,12 @@ static int step(struct difference *d, const struct difference_target *t,
 }
 
 static int known_snapshot(struct difference *d, const struct difference_target *t,
-                          const struct relais_record *rec,
-                          const struct difference_file *file, struct known *known,
-                          struct difference_out *out, struct relais_error *err)
+                          const struct relais_record *rec, struct difference_file *file,
+                          struct difference_known *known, struct difference_out *out,
+                          struct relais_error *err)
 {
     struct relais_slice *changes =
-        relais_arena_alloc(&d->arena, FIELDS_MAX * sizeof(*changes));
+        relais_arena_alloc(&d->arena, DIFFERENCE_FIELDS_MAX * sizeof(*changes));
     const struct entete *before;
     void *sealed, *opened;
     size_t count;
@@ -329,8 +347,8 @@ static int known_snapshot(struct difference *d, const struct difference_target *
         return -1;
     before = entete_of(known->data);
     note_object(&out->note, NOTE_SEEN, t, out->checked.object);
-    out->note.ordered = true;
-    if (relais_slice_eq(before->origine.depot, rec->depot)) {
+    out->note.ordered = !file->log;
+    if (!file->log && relais_slice_eq(before->origine.depot, rec->depot)) {
         out->outcome = DIFFERENCE_PUBLISHED;
         describe(t, known->data, out);
         return 0;
@@ -352,22 +370,37 @@ static int known_snapshot(struct difference *d, const struct difference_target *
 }
 
 static int take_snapshot(struct difference *d, const struct difference_target *t,
-                         const struct relais_record *rec,
-                         const struct difference_file *file, struct difference_out *out,
-                         struct relais_error *err)
+                         const struct relais_record *rec, struct difference_file *file,
+                         struct difference_out *out, struct relais_error *err)
 {
     struct entete *entete = entete_of(out->checked.data);
     struct store_order order;
-    struct known known;
+    struct difference_known known;
 
+    if (!t->family->step)
+        return relais_error_set(err, RELAIS_E_FIELD_RULE, t->contract->name,
+                                "this contract takes facts only");
     entete->constate_le = file->created_us;
     entete->origine.depot = rec->depot;
     entete->origine.position = rec->position;
-    if (find_known(d, t, out->checked.object, &known, err))
+    if (difference_find_known(d, t, out->checked.object, &known, err))
         return -1;
+    if (file->log) {
+        struct store_case last;
+        bool repeated;
+
+        if (difference_case(d, t->topic_index, t->topic, out->checked.dossier, &last,
+                            err) ||
+            difference_log_position(&last, entete, file->position, &repeated, err))
+            return -1;
+        if (repeated) {
+            out->outcome = DIFFERENCE_REPEATED;
+            return 0;
+        }
+    }
     if (!known.found)
         return step(d, t, file, &known, NULL, NULL, NULL, 0, out, err);
-    if (!known.in_flight) {
+    if (!known.in_flight && !file->log) {
         if (store_order(d->store, out->checked.object, &order, err))
             return -1;
         if (store_order_cmp(&file->order, &order) < 0) {
@@ -378,141 +411,49 @@ static int take_snapshot(struct difference *d, const struct difference_target *t
     return known_snapshot(d, t, rec, file, &known, out, err);
 }
 
-/* ---- facts ------------------------------------------------------------------------- */
+/* ---- one record -------------------------------------------------------------------- */
 
-static struct relais_slice next_part(struct relais_slice *rest)
+/* Ready Avro as the value that the check stage completes. */
+static int decode_ready(struct difference *d, const struct difference_target *t,
+                        struct relais_record *rec, struct relais_error *err)
 {
-    const char *slash = rest->len ? memchr(rest->ptr, '/', rest->len) : NULL;
-    size_t len = slash ? (size_t)(slash - rest->ptr) : rest->len;
-    struct relais_slice part = {rest->ptr, len};
+    struct relais_slice bytes = rec->encoded;
+    void *data = relais_arena_zalloc(&d->arena, t->contract->size);
+    int32_t schema_id;
 
-    rest->ptr += slash ? len + 1 : len;
-    rest->len -= slash ? len + 1 : len;
-    while (part.len > 1 && part.ptr[0] == '0') {
-        part.ptr++;
-        part.len--;
-    }
-    return part;
-}
-
-int difference_position_cmp(struct relais_slice a, struct relais_slice b)
-{
-    while (a.len || b.len) {
-        struct relais_slice x = next_part(&a), y = next_part(&b);
-        int c;
-
-        if (x.len != y.len)
-            return x.len < y.len ? -1 : 1;
-        c = x.len ? memcmp(x.ptr, y.ptr, x.len) : 0;
-        if (c)
-            return c;
-    }
-    return 0;
-}
-
-/* SHA-256 of the value as it is without its sequence. */
-static int digest_of(struct difference *d, const struct difference_target *t,
-                     struct relais_checked *checked, unsigned char digest[16],
-                     struct relais_error *err)
-{
-    unsigned char sum[RELAIS_SHA256_LEN];
-    struct entete *entete = entete_of(checked->data);
-    void *sealed;
-
-    entete->sequence = 0;
-    sealed = relais_check_seal(d->checker, checked, entete->id, &d->arena, err);
-    relais_buf_clear(&d->compare);
-    if (!sealed ||
-        relais_avro_encode(t->contract->schema, sealed, &d->compare, NULL, err))
+    if (!data)
+        return full(err);
+    if (bytes.len && bytes.ptr[0] == 0 &&
+        (relais_frame_read(bytes, &schema_id, &bytes, err) ||
+         (schema_id != t->schema_id &&
+          relais_error_set(err, RELAIS_E_SCHEMA_UNKNOWN, t->contract->name,
+                           "framed with schema id %d, not %d", (int)schema_id,
+                           (int)t->schema_id))))
         return -1;
-    relais_sha256(relais_buf_slice(&d->compare), sum);
-    memcpy(digest, sum, 16);
-    return 0;
-}
-
-/* The digest under which a fact's id was published, in flight or stored. */
-static int find_fact(struct difference *d, struct relais_slice object, const char id[37],
-                     unsigned char digest[16], bool *found_out, struct relais_error *err)
-{
-    uint64_t hash = inflight_hash(object, RELAIS_SLICE(""));
-    const struct inflight_message *m = NULL;
-
-    while ((m = inflight_find(d->ring, INFLIGHT_BY_OBJECT, hash, m)))
-        if (note_of(m)->has_digest && strcmp(m->id, id) == 0) {
-            memcpy(digest, note_of(m)->digest, 16);
-            *found_out = true;
-            return 0;
-        }
-    return store_fact(d->store, id, digest, found_out, err);
-}
-
-static int take_log_fact(struct difference *d, const struct difference_target *t,
-                         const struct relais_record *rec, const struct known *known,
-                         struct store_case *last, struct difference_out *out,
-                         struct relais_error *err)
-{
-    struct entete *entete = entete_of(out->checked.data);
-
-    if (rec->position.len >= STORE_POSITION_MAX)
-        return relais_error_set(err, RELAIS_E_FIELD_LENGTH, "entete.origine.position",
-                                "%zu bytes", rec->position.len);
-    if (last->position[0] &&
-        difference_position_cmp(rec->position, relais_slice_str(last->position)) <= 0) {
-        out->outcome = DIFFERENCE_REPEATED;
-        return 0;
-    }
-    if (entete->constate_le < last->observed_us)
-        entete->constate_le = last->observed_us;
-    if (finish(d, t, &out->checked, known, last, out, err))
+    if (relais_avro_decode(t->contract->schema, bytes, data, &d->arena, NULL, err))
         return -1;
-    memcpy(out->note.position, rec->position.ptr, rec->position.len);
-    return 0;
-}
-
-static int take_fact(struct difference *d, const struct difference_target *t,
-                     const struct relais_record *rec, struct difference_out *out,
-                     struct relais_error *err)
-{
-    struct entete *entete = entete_of(out->checked.data);
-    unsigned char digest[16], old[16];
-    struct store_case last;
-    struct known known;
-    char id[37];
-    bool found;
-
-    if (find_known(d, t, out->checked.object, &known, err) ||
-        difference_case(d, t->topic_index, t->topic, out->checked.dossier, &last, err))
-        return -1;
-    if (!relais_slice_is(entete->origine.position, "0"))
-        return take_log_fact(d, t, rec, &known, &last, out, err);
-    snprintf(id, sizeof(id), "%.*s", (int)entete->id.len, entete->id.ptr);
-    if (digest_of(d, t, &out->checked, digest, err) ||
-        find_fact(d, out->checked.object, id, old, &found, err))
-        return -1;
-    if (found && memcmp(digest, old, 16) != 0)
-        return relais_error_set(err, RELAIS_E_ID_CONFLICT, "entete.id",
-                                "this id was published with other content");
-    if (found) {
-        out->outcome = DIFFERENCE_REPEATED;
-        return 0;
-    }
-    if (finish(d, t, &out->checked, &known, &last, out, err))
-        return -1;
-    out->note.has_digest = true;
-    memcpy(out->note.digest, digest, 16);
-    return 0;
+    rec->value = relais_avro_to_value(t->contract->schema, data, &d->arena, err);
+    return rec->value ? 0 : -1;
 }
 
 int difference_take(struct difference *d, const struct difference_target *target,
-                    const struct relais_record *rec, const struct difference_file *file,
+                    const struct relais_record *rec, struct difference_file *file,
                     struct difference_out *out, struct relais_error *err)
 {
+    struct relais_record ready;
+
     memset(out, 0, sizeof(*out));
     relais_arena_reset(&d->arena);
+    if (rec->encoded.ptr) {
+        ready = *rec;
+        if (decode_ready(d, target, &ready, err))
+            return -1;
+        rec = &ready;
+    }
     if (relais_check(d->checker, rec, &d->arena, &out->checked, out->case_pseudonym, err))
         return -1;
     if (rec->kind == RELAIS_RECORD_FACT)
-        return take_fact(d, target, rec, out, err);
+        return difference_take_fact(d, target, rec, out, err);
     if (!file)
         return relais_error_set(err, RELAIS_E_BUG, target->contract->name,
                                 "a snapshot without its file");
@@ -535,7 +476,7 @@ int difference_renvoi(struct difference *d, const struct difference_target *targ
                       struct relais_slice object, const struct store_object *stored,
                       int64_t n, struct difference_out *out, struct relais_error *err)
 {
-    struct known known = {.found = true, .value = stored->value};
+    struct difference_known known = {.found = true, .value = stored->value};
     struct relais_slice natural[2] = {RELAIS_SLICE("renvoi"), RELAIS_SLICE_NULL};
     struct relais_slice depot;
     struct store_case last;
@@ -577,5 +518,5 @@ int difference_renvoi(struct difference *d, const struct difference_target *targ
         difference_case(d, target->topic_index, target->topic, entete->dossier, &last,
                         err))
         return -1;
-    return finish(d, target, &out->checked, &known, &last, out, err);
+    return difference_finish(d, target, &out->checked, &known, &last, out, err);
 }

@@ -26,14 +26,19 @@ struct difference_target {
     uint32_t topic_index; /* in the publisher */
 };
 
-/* The file under way, for snapshots. */
+/* What a snapshot was read from: the file under way; of a log (made by
+ * difference_of_log) its own commit. */
 struct difference_file {
-    struct relais_slice natural[4]; /* A4: TYPEFLUX, DTCREAFLUX, HEUCREAFLUX, rank */
-    struct store_order order;
+    /* A4: TYPEFLUX, DTCREAFLUX, HEUCREAFLUX, rank; of a log: journal, slot, position */
+    struct relais_slice natural[4];
+    size_t natural_count;
+    bool log; /* ordered by position within its dossier, not by files */
+    char position[STORE_POSITION_MAX]; /* of a log, made by difference_take */
+    struct store_order order;          /* not of a log */
     int64_t created_us;
     int32_t created_days;
     int32_t reference_days; /* INT32_MIN: none */
-    bool first_load;        /* no monthly file was integrated yet */
+    bool first_load;        /* no monthly file was integrated yet; a log's first load */
 };
 
 enum difference_outcome {
@@ -41,7 +46,7 @@ enum difference_outcome {
     DIFFERENCE_PUBLISHED, /* this file's event of this object was published before */
     DIFFERENCE_UNCHANGED,
     DIFFERENCE_STALE,    /* the object was last taken from a later file */
-    DIFFERENCE_REPEATED, /* a fact that was published before */
+    DIFFERENCE_REPEATED, /* a fact, or a log's position, that was published before */
 };
 
 struct difference_out {
@@ -68,9 +73,13 @@ void difference_init(struct difference *d, const struct relais_checker *checker,
                      struct store *store, const struct inflight *ring);
 void difference_release(struct difference *d);
 
-/* file: NULL for facts. */
+/* The "file" of one snapshot of a log. */
+void difference_of_log(struct difference_file *file, const struct relais_record *rec);
+
+/* file: NULL for facts. A record's `encoded` is read as Avro of the target's contract,
+ * clear where the contract says protected. */
 int difference_take(struct difference *d, const struct difference_target *target,
-                    const struct relais_record *rec, const struct difference_file *file,
+                    const struct relais_record *rec, struct difference_file *file,
                     struct difference_out *out,
                     struct relais_error *err) RELAIS_MUST_CHECK;
 
@@ -86,8 +95,5 @@ int difference_renvoi(struct difference *d, const struct difference_target *targ
 int difference_case(const struct difference *d, uint32_t topic_index, const char *topic,
                     struct relais_slice dossier, struct store_case *out,
                     struct relais_error *err) RELAIS_MUST_CHECK;
-
-/* Which of two positions of a log is first: parts between '/', as hexadecimal numbers. */
-int difference_position_cmp(struct relais_slice a, struct relais_slice b);
 
 #endif

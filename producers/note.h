@@ -22,11 +22,16 @@ struct note {
     char object[37];
     int64_t sequence;
     int64_t observed_us;
-    char position[STORE_POSITION_MAX]; /* of a log */
+    char position[STORE_POSITION_MAX]; /* of the dossier, in a log */
     bool newest;     /* (constate_le, sequence) is after what is known: A5 */
     bool ordered;    /* the order key of the file under way is the object's */
     bool has_digest; /* a fact without position: its content is remembered */
     unsigned char digest[16];
+    bool log;                /* position is where it was read, whatever its kind */
+    int32_t journal_day;     /* of a log: counted on this day; 0: not counted */
+    enum relais_code parked; /* OK: not parked */
+    const char *fait;        /* EVENT; static */
+    int64_t amount_centimes; /* EVENT */
 };
 
 static inline const struct note *note_of(const struct inflight_message *message)

@@ -103,6 +103,8 @@ static int put_closing(struct source *s, const struct inflight_message *m,
         return -1;
     if (!c->pending)
         return 0;
+    if (c->day.day && store_put_day(s->store, &c->day, err))
+        return -1;
     if (c->depot[0] && store_put_file(s->store, c->depot, &c->file, err))
         return -1;
     if (c->header && store_put_header(s->store, relais_slice_str(c->header_type),
@@ -150,7 +152,8 @@ static int write_rows(struct source *s, size_t ready, struct relais_error *err)
     bool rows = false;
 
     for (size_t i = 0; i < ready && !rows; i++)
-        rows = note_of(inflight_at(ring, first + i))->kind != NOTE_NOTHING;
+        rows = note_of(inflight_at(ring, first + i))->kind != NOTE_NOTHING ||
+               note_of(inflight_at(ring, first + i))->log;
     if (!rows)
         return 0;
     if (store_begin(s->store, err))
@@ -160,7 +163,7 @@ static int write_rows(struct source *s, size_t ready, struct relais_error *err)
             store_abort(s->store);
             return -1;
         }
-    if (put_offsets(s, &offsets, err)) {
+    if (put_offsets(s, &offsets, err) || source_journal_put(s, first, ready, err)) {
         store_abort(s->store);
         return -1;
     }

@@ -305,6 +305,7 @@ static int open_file(struct source *s, const struct relais_depot *depot,
     snprintf(f->rank, sizeof(f->rank), "%lld", (long long)rank);
     f->difference = (struct difference_file){
         .natural = {d->type, d->day, d->time, relais_slice_str(f->rank)},
+        .natural_count = 4,
         .created_us = d->created_us,
         .created_days = d->created_days,
         .reference_days = d->reference_days,

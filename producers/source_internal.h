@@ -8,6 +8,7 @@
  *   source_record.c   one record: event, parked, unchanged
  *   source_depot.c    one file: verdict, counts, control event
  *   source_renvoi.c   every object's present state once more
+ *   source_journal.c  a log's days: counted, and said by a control event each
  *   source_commit.c   the low water becomes state
  * Functions that return int: 0, or -1 when the process has to end (s->status says how;
  * the reason was logged) - unless they take an err. */
@@ -72,6 +73,17 @@ struct source_closing {
     char header_type[32];
     int64_t header_us, header_count;
     struct store_meta meta;
+    struct store_day day; /* .day 0: none */
+};
+
+/* Of a log: its name, and how far its days were looked at. */
+struct source_journal {
+    char slot[STORE_SLOT_MAX];
+    char position[STORE_POSITION_MAX]; /* up to it everything was in the state at start */
+    char current[STORE_POSITION_MAX];  /* of the record under way */
+    int64_t seen_us;                   /* the latest commit time */
+    int64_t looked_us;                 /* monotonic */
+    int32_t said_before;               /* days before this one were all said */
 };
 
 struct source {
@@ -100,6 +112,7 @@ struct source {
     struct relais_buf buf;     /* the same */
     struct source_file file;
     struct source_closing closing;
+    struct source_journal journal;
     struct source_notice notices[SOURCE_NOTICES_MAX];
     size_t notice_count;
     int64_t notices_since_us;
@@ -146,10 +159,11 @@ int source_record(struct source *s, const struct relais_record *rec);
 /* Counts a warning or a parked record, to be logged by source_log_notices. */
 void source_notice(struct source *s, const struct relais_error *err, bool parked);
 void source_log_notices(struct source *s);
-/* A framed event to its topic. */
+/* A framed event to its topic. trace: the source's own traceparent; ptr NULL: ours. */
 int source_send_event(struct source *s, struct source_contract *c,
                       const struct difference_out *out, struct relais_slice depot,
-                      uint64_t ack, struct relais_error *err) RELAIS_MUST_CHECK;
+                      struct relais_slice trace, uint64_t ack,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
 
 /* source_depot.c */
 int source_depot_begin(struct source *s, const struct relais_record *rec);
@@ -165,6 +179,24 @@ int source_start(struct source *s, bool rebuild, bool force, int64_t *objects_ou
 
 /* source_renvoi.c */
 int source_renvoi(struct source *s);
+
+/* source_journal.c */
+/* A record of a log came. repeated_out: what became of it is in the state. */
+int source_journal_see(struct source *s, const struct relais_record *rec,
+                       bool *repeated_out, struct relais_error *err) RELAIS_MUST_CHECK;
+/* Its position and the day it counts for. */
+void source_journal_note(const struct source *s, const struct relais_record *rec,
+                         struct note *note);
+void source_journal_published(struct store_day *day, const char *subject,
+                              const char *fait, int64_t centimes, const char id[37]);
+void source_journal_parked(struct store_day *day, const char *code, int64_t count);
+int64_t source_journal_total(const struct store_day *day); /* records counted */
+/* Counts entries of the ring that are written; in the store's transaction. */
+int source_journal_put(struct source *s, uint64_t first, size_t ready,
+                       struct relais_error *err) RELAIS_MUST_CHECK;
+/* Now and then: a day that is over gets its control event. now: also within a second of
+ * the last look. */
+int source_journal_look(struct source *s, bool now);
 
 /* source_commit.c */
 /* Writes what is below the low water (at most a batch), releases it, tells the connector.

@@ -86,7 +86,7 @@ static int second_opinion(struct source_contract *c, struct relais_slice framed,
 
 int source_send_event(struct source *s, struct source_contract *c,
                       const struct difference_out *out, struct relais_slice depot,
-                      uint64_t ack, struct relais_error *err)
+                      struct relais_slice trace, uint64_t ack, struct relais_error *err)
 {
     struct inflight_message m = {.topic = c->target.topic_index, .ack = ack};
     struct relais_slice object = relais_slice_str(out->note.object);
@@ -95,7 +95,10 @@ int source_send_event(struct source *s, struct source_contract *c,
         return -1;
     m.type = source_type_of(c, out->fait);
     memcpy(m.id, out->id, sizeof(m.id));
-    publisher_trace(s->publisher, depot, m.id, m.trace);
+    if (trace.len == sizeof(m.trace) - 1)
+        memcpy(m.trace, trace.ptr, trace.len);
+    else
+        publisher_trace(s->publisher, depot, m.id, m.trace);
     m.key = out->checked.dossier;
     m.value = out->framed;
     m.note = (struct relais_slice){(const char *)&out->note, sizeof(out->note)};
@@ -110,7 +113,7 @@ static int park(struct source *s, struct source_contract *c,
                 const char *pseudonym)
 {
     struct inflight_message m = {.topic = c->dlq_index, .ack = rec->ack};
-    const struct note nothing = {.kind = NOTE_NOTHING};
+    struct note nothing = {.kind = NOTE_NOTHING};
     struct relais_error err = RELAIS_ERROR_INIT;
     char frame[RELAIS_FRAME_LEN];
 
@@ -126,6 +129,8 @@ static int park(struct source *s, struct source_contract *c,
         return source_trouble(s, &bug, REASON_CONNECTOR);
     }
     m.type = "fr.relais.parcage";
+    source_journal_note(s, rec, &nothing);
+    nothing.parked = why->code;
     publisher_trace(s->publisher, rec->depot, m.id, m.trace);
     m.key = pseudonym[0] ? relais_slice_str(pseudonym) : rec->depot;
     m.value = relais_buf_slice(&s->buf);
@@ -171,18 +176,25 @@ static void count_published(struct source *s, const struct source_contract *c,
 }
 
 static int settle(struct source *s, struct source_contract *c,
-                  const struct relais_record *rec, const struct difference_out *out)
+                  const struct relais_record *rec, struct difference_out *out)
 {
-    const struct note nothing = {.kind = NOTE_NOTHING};
+    struct note nothing = {.kind = NOTE_NOTHING};
     struct relais_error err = RELAIS_ERROR_INIT;
     int rc;
+
+    source_journal_note(s, rec, &nothing);
+    nothing.journal_day = 0; /* repeated or stale: counted before, or not at all */
+    if (rec->observed_us)
+        source_journal_note(s, rec, &out->note);
 
     for (size_t i = 0; i < out->checked.warning_count; i++)
         source_notice(s, &out->checked.warnings[i], false);
     relais_metric_add(warnings, (int64_t)out->checked.warning_count);
     switch (out->outcome) {
     case DIFFERENCE_EVENT:
-        rc = source_send_event(s, c, out, rec->depot, rec->ack, &err);
+        if (rec->observed_us)
+            out->note.journal_day = relais_paris_day(out->note.observed_us);
+        rc = source_send_event(s, c, out, rec->depot, rec->trace, rec->ack, &err);
         if (rc > 0)
             return park(s, c, rec, &err, out->case_pseudonym);
         if (rc < 0)
@@ -230,13 +242,16 @@ static int take(struct source *s, struct source_contract *c,
                 const struct relais_record *rec)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
+    struct difference_file *file = NULL, log;
     struct difference_out out;
 
-    if (difference_take(&s->difference, &c->target, rec,
-                        rec->kind == RELAIS_RECORD_SNAPSHOT && s->file.open
-                            ? &s->file.difference
-                            : NULL,
-                        &out, &err) == 0)
+    if (rec->kind == RELAIS_RECORD_SNAPSHOT && rec->observed_us) {
+        difference_of_log(&log, rec);
+        file = &log;
+    } else if (rec->kind == RELAIS_RECORD_SNAPSHOT && s->file.open) {
+        file = &s->file.difference;
+    }
+    if (difference_take(&s->difference, &c->target, rec, file, &out, &err) == 0)
         return settle(s, c, rec, &out);
     switch (relais_error_class(err.code)) {
     case RELAIS_DATA:
@@ -257,6 +272,7 @@ int source_record(struct source *s, const struct relais_record *rec)
         rec->schema ? source_contract_of(s, rec->schema) : &s->contracts[0];
     char pseudonym[RELAIS_PSEUDONYM_LEN + 1] = "";
     struct relais_error err = RELAIS_ERROR_INIT;
+    bool repeated;
 
     switch (rec->kind) {
     case RELAIS_RECORD_DEPOT:
@@ -276,6 +292,14 @@ int source_record(struct source *s, const struct relais_record *rec)
         break;
     }
     relais_metric_add(records_read, 1);
+    if (rec->observed_us) {
+        if (source_journal_see(s, rec, &repeated, &err)) {
+            err.code = RELAIS_E_BUG; /* a connector makes short positions */
+            return source_trouble(s, &err, REASON_CONNECTOR);
+        }
+        if (repeated)
+            return pass(s, &nothing, rec->ack);
+    }
     if (!c) {
         relais_error_set(&err, RELAIS_E_BUG, rec->schema ? rec->schema : "record",
                          "not what the connector says it yields");

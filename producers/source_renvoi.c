@@ -32,7 +32,8 @@ static int one(struct source *s, char after[37], int64_t n)
     }
     if (out.outcome == DIFFERENCE_EVENT) {
         snprintf(depot, sizeof(depot), "renvoi-%lld", (long long)n);
-        rc = source_send_event(s, c, &out, relais_slice_str(depot), s->last_ack, &err);
+        rc = source_send_event(s, c, &out, relais_slice_str(depot), RELAIS_SLICE_NULL,
+                               s->last_ack, &err);
         if (rc)
             return err.code ? source_trouble(s, &err, REASON_KAFKA) : -1;
     }

@@ -2,6 +2,7 @@
 
 #include "core/crypto.h"
 #include "core/day.h"
+#include "producers/position.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,10 +37,18 @@ static struct relais_slice object_of(const struct relais_contract *contract,
     return RELAIS_SLICE_NULL;
 }
 
+/* Blocks of a file are numbered; what was read in a log has a place with a slash. */
+static bool of_log(const struct entete *entete)
+{
+    struct relais_slice position = entete->origine.position;
+
+    return position.len && memchr(position.ptr, '/', position.len) &&
+           !is_renvoi(entete->origine.depot);
+}
+
 static int put_case(struct replay *r, const char *topic, const struct entete *entete,
                     struct relais_error *err)
 {
-    struct relais_slice position = entete->origine.position;
     struct store_case last;
     bool found;
 
@@ -50,11 +59,9 @@ static int put_case(struct replay *r, const char *topic, const struct entete *en
     last.sequence = entete->sequence;
     if (entete->constate_le > last.observed_us)
         last.observed_us = entete->constate_le;
-    if (!entete->derive && !is_renvoi(entete->origine.depot) &&
-        memchr(position.ptr, '/', position.len) && position.len < sizeof(last.position)) {
-        memset(last.position, 0, sizeof(last.position));
-        memcpy(last.position, position.ptr, position.len);
-    }
+    if (of_log(entete) && position_make(entete->origine.depot, entete->origine.position,
+                                        last.position, err))
+        return -1;
     return store_put_case(r->s->store, topic, entete->dossier, &last, err);
 }
 
@@ -105,10 +112,65 @@ static int put_object(struct replay *r, const struct source_contract *c, void *d
     };
     if (store_put_object(r->s->store, object, &row, err))
         return -1;
-    if (!entete->derive)
+    if (!entete->derive || of_log(entete))
         return 0;
     store_order_make(&order, entete->constate_le, false, 0, RELAIS_SLICE(""));
     return store_put_order(r->s->store, object, &order, err);
+}
+
+/* ---- days of a log ----------------------------------------------------------------- */
+
+static int read_day(struct replay *r, struct relais_slice slot, int32_t number,
+                    struct store_day *day, struct relais_error *err)
+{
+    char name[STORE_SLOT_MAX];
+    bool found;
+
+    snprintf(name, sizeof(name), "%.*s", (int)slot.len, slot.ptr);
+    return store_day(r->s->store, name, number, day, &found, err);
+}
+
+static int count_event(struct replay *r, const struct source_contract *c, void *data,
+                       struct relais_error *err)
+{
+    const struct relais_contract *contract = c->target.contract;
+    const struct relais_family *family = c->target.family;
+    const struct entete *entete = data;
+    struct store_day day;
+    char id[37];
+
+    if (!of_log(entete))
+        return 0;
+    if (read_day(r, entete->origine.depot, relais_paris_day(entete->constate_le), &day,
+                 err))
+        return -1;
+    snprintf(id, sizeof(id), "%.*s", (int)entete->id.len, entete->id.ptr);
+    source_journal_published(&day, contract->name, relais_family_fait(contract, data),
+                             family->amount ? family->amount(data) : 0, id);
+    return store_put_day(r->s->store, &day, err);
+}
+
+/* What topics do not tell (unchanged, parked) is what the day's last control event said.
+ */
+static int put_day(struct replay *r, const struct evenement_controle *e,
+                   struct relais_error *err)
+{
+    const struct compte_parcage *parked = e->parques.items;
+    struct store_day day;
+    char code[24];
+
+    if (read_day(r, e->depot, e->entete.survenu_le, &day, err))
+        return -1;
+    day.issued++;
+    day.unchanged = e->inchanges;
+    day.parked_total = 0;
+    day.parked_len = 0;
+    for (size_t i = 0; i < e->parques.count; i++) {
+        snprintf(code, sizeof(code), "%.*s", (int)parked[i].code.len, parked[i].code.ptr);
+        source_journal_parked(&day, code, parked[i].nombre);
+    }
+    day.said = e->publies_total + day.unchanged + day.parked_total;
+    return store_put_day(r->s->store, &day, err);
 }
 
 /* ---- control events ---------------------------------------------------------------- */
@@ -196,6 +258,8 @@ static int put_file(struct replay *r, const struct evenement_controle *e,
     char depot[40];
     bool found, before;
 
+    if (of_log(&e->entete))
+        return put_day(r, e, err);
     if (is_renvoi(e->depot)) {
         count_renvoi(r, e->depot);
         return 0;
@@ -248,6 +312,8 @@ int replay_event(struct replay *r, const struct relais_contract *contract,
         return -1;
     if (!c)
         return put_file(r, data, err);
-    return put_object(r, c, data, value, err) || put_fact(r, contract, data, err) ? -1
-                                                                                  : 0;
+    return put_object(r, c, data, value, err) || count_event(r, c, data, err) ||
+                   put_fact(r, contract, data, err)
+               ? -1
+               : 0;
 }

@@ -245,8 +245,10 @@ static int loop(struct source *s)
         if (!s->file.open && s->notice_count &&
             relais_monotonic_us() - s->notices_since_us > NOTICES_US)
             source_log_notices(s);
+        if (source_journal_look(s, false))
+            return -1;
         if (done(s)) {
-            if (source_drain(s))
+            if (source_drain(s) || source_journal_look(s, true))
                 return -1;
             if (s->connector->source->idle(s->state))
                 return 0;
@@ -286,6 +288,11 @@ static int catch_up(struct source *s, struct relais_error *err)
     return source_start(s, false, false, &objects, err);
 }
 
+static int read_position(struct source *s, struct relais_error *err)
+{
+    return store_position(s->store, s->journal.position, err);
+}
+
 static int open_connector(struct source *s, struct relais_error *err)
 {
     return s->connector->source->open(&s->state, s->conf, err);
@@ -313,7 +320,8 @@ static int run(struct source *s)
         until_done(s, REASON_REGISTRY, source_register) ||
         until_done(s, REASON_KAFKA, catch_up))
         return -1;
-    if (s->options->renvoi && source_renvoi(s))
+    if (until_done(s, REASON_STATE, read_position) ||
+        (s->options->renvoi && source_renvoi(s)))
         return -1;
     if (until_done(s, REASON_CONNECTOR, open_connector))
         return -1;

@@ -15,9 +15,9 @@
 #define NEARLY_OUT (4u << 20)
 
 static const char *const table_names[STORE_TABLES] = {
-    [STORE_OBJECT] = "object", [STORE_ORDER] = "ordre",  [STORE_CASE] = "dossier",
-    [STORE_FACT] = "fait",     [STORE_FILE] = "fichier", [STORE_HEADER] = "entete",
-    [STORE_OFFSET] = "offset", [STORE_META] = "divers",
+    [STORE_OBJECT] = "object", [STORE_ORDER] = "ordre",     [STORE_CASE] = "dossier",
+    [STORE_FACT] = "fait",     [STORE_FILE] = "fichier",    [STORE_HEADER] = "entete",
+    [STORE_OFFSET] = "offset", [STORE_JOURNAL] = "journal", [STORE_META] = "divers",
 };
 
 static bool disk_full(const struct store *s, int code)
@@ -288,5 +288,9 @@ int store_clear(struct store *s, struct relais_error *err)
         if (code)
             return store_error(s, code, table_names[i], err);
     }
-    return store_put_meta(s, &(struct store_meta){.last_monthly_us = INT64_MIN}, err);
+    return store_put_position(s, (char[STORE_POSITION_MAX]){""}, err) ||
+                   store_put_meta(s, &(struct store_meta){.last_monthly_us = INT64_MIN},
+                                  err)
+               ? -1
+               : 0;
 }

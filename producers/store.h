@@ -11,6 +11,7 @@
  *   fichier   depot (16 hex)       -> what became of a file
  *   entete    (TYPEFLUX, instant)  -> integrated deliveries under that header
  *   offset    (topic, partition)   -> next offset that is not known here
+ *   journal   (slot, day)          -> counts of a day of a log
  *   divers    name                 -> the rest
  *
  * One writer (flock); `relais depot list` reads beside it. Ownership: slices given out
@@ -39,6 +40,8 @@ struct store_object {
     struct relais_slice value; /* Avro, without frame */
 };
 
+/* A position in a log, with the log it is one of: "<8 hex of its name's
+ * hash>:<position>". Of two logs (slots) neither is before the other. */
 #define STORE_POSITION_MAX 64
 struct store_case {
     int64_t sequence;
@@ -57,6 +60,32 @@ struct store_file {
     uint32_t issued;
     bool monthly;
     bool anomalies;
+};
+
+/* What was counted of a log on one day (Paris) of constate_le. */
+#define STORE_SLOT_MAX 64
+#define STORE_DAY_MAX  48
+struct store_day_published {
+    char subject[64];
+    char fait[32];
+    int64_t count;
+    int64_t centimes;
+};
+struct store_day_parked {
+    char code[24];
+    int64_t count;
+};
+struct store_day {
+    char slot[STORE_SLOT_MAX];
+    int32_t day;    /* since 1970-01-01 */
+    int64_t issued; /* control events of this day */
+    int64_t said;   /* records that the last of them counted */
+    int64_t published_total, unchanged, parked_total;
+    struct store_day_published published[STORE_DAY_MAX];
+    size_t published_len;
+    struct store_day_parked parked[STORE_DAY_MAX];
+    size_t parked_len;
+    char first_id[37], last_id[37];
 };
 
 struct store_meta {
@@ -102,6 +131,15 @@ int store_header(struct store *s, struct relais_slice type, int64_t created_us,
 int store_offset(struct store *s, const char *topic, int32_t partition,
                  int64_t *offset_out, bool *found_out,
                  struct relais_error *err) RELAIS_MUST_CHECK;
+/* Zeroed but for its key where there is none. */
+int store_day(struct store *s, const char *slot, int32_t day, struct store_day *out,
+              bool *found_out, struct relais_error *err) RELAIS_MUST_CHECK;
+/* Every day of every slot, in no order. */
+int store_days(struct store *s, int (*each)(void *user, const struct store_day *row),
+               void *user, struct relais_error *err) RELAIS_MUST_CHECK;
+/* The position up to which a log's records were all written; "": none. */
+int store_position(struct store *s, char out[STORE_POSITION_MAX],
+                   struct relais_error *err) RELAIS_MUST_CHECK;
 int store_meta(struct store *s, struct store_meta *out,
                struct relais_error *err) RELAIS_MUST_CHECK;
 
@@ -128,6 +166,10 @@ int store_put_header(struct store *s, struct relais_slice type, int64_t created_
                      int64_t count, struct relais_error *err) RELAIS_MUST_CHECK;
 int store_put_offset(struct store *s, const char *topic, int32_t partition,
                      int64_t offset, struct relais_error *err) RELAIS_MUST_CHECK;
+int store_put_day(struct store *s, const struct store_day *row,
+                  struct relais_error *err) RELAIS_MUST_CHECK;
+int store_put_position(struct store *s, const char position[STORE_POSITION_MAX],
+                       struct relais_error *err) RELAIS_MUST_CHECK;
 int store_put_meta(struct store *s, const struct store_meta *row,
                    struct relais_error *err) RELAIS_MUST_CHECK;
 /* Everything goes, in the transaction that is open. */

@@ -16,6 +16,7 @@ enum store_table {
     STORE_FILE,
     STORE_HEADER,
     STORE_OFFSET,
+    STORE_JOURNAL,
     STORE_META, /* last: store_clear keeps its owner */
     STORE_TABLES,
 };

@@ -262,33 +262,106 @@ int store_put_file(struct store *s, const char *depot, const struct store_file *
                      err);
 }
 
-int store_files(struct store *s, int (*each)(void *user, const struct store_file *file),
-                void *user, struct relais_error *err)
+/* Every row of a table of fixed structs, through `row`. */
+static int each_fixed(struct store *s, enum store_table table, const char *what,
+                      void *row, size_t size, int (*each)(void *user, const void *row),
+                      void *user, struct relais_error *err)
 {
     MDB_cursor *cursor = NULL;
-    struct store_file file;
     MDB_val k, v;
     MDB_txn *txn;
     int code, rc = -1;
 
     if (store_txn(s, &txn, err))
         return -1;
-    code = mdb_cursor_open(txn, s->table[STORE_FILE], &cursor);
+    code = mdb_cursor_open(txn, s->table[table], &cursor);
     if (code)
-        return store_error(s, code, "fichier", err);
+        return store_error(s, code, what, err);
     while ((code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
-        if (v.mv_size != sizeof(file)) {
-            broken("fichier", err);
+        if (v.mv_size != size) {
+            broken(what, err);
             goto out;
         }
-        memcpy(&file, v.mv_data, sizeof(file));
-        if (each(user, &file))
+        memcpy(row, v.mv_data, size);
+        if (each(user, row))
             goto out;
     }
-    rc = code == MDB_NOTFOUND ? 0 : store_error(s, code, "fichier", err);
+    rc = code == MDB_NOTFOUND ? 0 : store_error(s, code, what, err);
 out:
     mdb_cursor_close(cursor);
     return rc;
+}
+
+struct files_user {
+    int (*each)(void *user, const struct store_file *file);
+    void *user;
+};
+
+static int each_file(void *user, const void *row)
+{
+    const struct files_user *u = user;
+
+    return u->each(u->user, row);
+}
+
+int store_files(struct store *s, int (*each)(void *user, const struct store_file *file),
+                void *user, struct relais_error *err)
+{
+    struct files_user u = {each, user};
+    struct store_file row;
+
+    return each_fixed(s, STORE_FILE, "fichier", &row, sizeof(row), each_file, &u, err);
+}
+
+struct days_user {
+    int (*each)(void *user, const struct store_day *row);
+    void *user;
+};
+
+static int each_day(void *user, const void *row)
+{
+    const struct days_user *u = user;
+
+    return u->each(u->user, row);
+}
+
+int store_days(struct store *s, int (*each)(void *user, const struct store_day *row),
+               void *user, struct relais_error *err)
+{
+    struct days_user u = {each, user};
+    struct store_day row;
+
+    return each_fixed(s, STORE_JOURNAL, "journal", &row, sizeof(row), each_day, &u, err);
+}
+
+static int day_key(const char *slot, int32_t day, char key[KEY_MAX],
+                   struct relais_slice *out, struct relais_error *err)
+{
+    return make_key(slot, bytes_of(&day, sizeof(day)), key, out, err);
+}
+
+int store_day(struct store *s, const char *slot, int32_t day, struct store_day *out,
+              bool *found_out, struct relais_error *err)
+{
+    char bytes[KEY_MAX];
+    struct relais_slice key;
+
+    memset(out, 0, sizeof(*out));
+    snprintf(out->slot, sizeof(out->slot), "%s", slot);
+    out->day = day;
+    if (day_key(slot, day, bytes, &key, err))
+        return -1;
+    return get_fixed(s, STORE_JOURNAL, key, out, sizeof(*out), found_out, err);
+}
+
+int store_put_day(struct store *s, const struct store_day *row, struct relais_error *err)
+{
+    char bytes[KEY_MAX];
+    struct relais_slice key;
+
+    if (day_key(row->slot, row->day, bytes, &key, err))
+        return -1;
+    return store_put(s, STORE_JOURNAL, key, bytes_of(row, sizeof(*row)), err);
 }
 
 static int header_key(struct relais_slice type, int64_t created_us, char key[KEY_MAX],
@@ -345,6 +418,23 @@ int store_put_offset(struct store *s, const char *topic, int32_t partition,
     if (make_key(topic, bytes_of(&partition, sizeof(partition)), bytes, &key, err))
         return -1;
     return store_put(s, STORE_OFFSET, key, bytes_of(&offset, sizeof(offset)), err);
+}
+
+int store_position(struct store *s, char out[STORE_POSITION_MAX],
+                   struct relais_error *err)
+{
+    bool found;
+
+    memset(out, 0, STORE_POSITION_MAX);
+    return get_fixed(s, STORE_META, RELAIS_SLICE("position"), out, STORE_POSITION_MAX,
+                     &found, err);
+}
+
+int store_put_position(struct store *s, const char position[STORE_POSITION_MAX],
+                       struct relais_error *err)
+{
+    return store_put(s, STORE_META, RELAIS_SLICE("position"),
+                     bytes_of(position, STORE_POSITION_MAX), err);
 }
 
 int store_meta(struct store *s, struct store_meta *out, struct relais_error *err)

@@ -277,8 +277,9 @@ static int complete_territory(const struct relais_checker *checker,
 }
 
 /* A fact without an id of its own gets A4's: natural key `publish`, constate_le as
- * written. */
-static int complete_fact_id(const struct relais_contract *contract,
+ * written; of a log `journal`, its position. */
+static int complete_fact_id(const struct relais_record *rec,
+                            const struct relais_contract *contract,
                             const struct relais_value *value, struct relais_value *entete,
                             struct relais_arena *arena, struct relais_error *err)
 {
@@ -288,10 +289,19 @@ static int complete_fact_id(const struct relais_contract *contract,
     struct relais_slice natural[2] = {RELAIS_SLICE("publish"), RELAIS_SLICE_NULL};
     char text[37], instant[28];
 
+    if (rec->id.ptr)
+        return relais_uuid_is(rec->id)
+                   ? set_text(arena, entete, "id", rec->id, false, err)
+                   : relais_error_set(err, RELAIS_E_FIELD_RULE, "entete.id",
+                                      "not a uuid");
+
     if (!relais_uuid_is(object))
         return relais_error_set(err, RELAIS_E_FIELD_MISSING, contract->id_field,
                                 "the object's id, a uuid, is required");
-    if (when && when->kind == RELAIS_VALUE_INSTANT) {
+    if (rec->observed_us) {
+        natural[0] = RELAIS_SLICE("journal");
+        natural[1] = rec->position;
+    } else if (when && when->kind == RELAIS_VALUE_INSTANT) {
         relais_instant_format(when->number, instant);
         natural[1] = relais_slice_str(instant);
     } else if (when && when->kind == RELAIS_VALUE_STRING) {
@@ -307,17 +317,18 @@ static int complete_fact_id(const struct relais_contract *contract,
                       : full(err, "entete.id");
 }
 
+/* Of a log: always where it was read; else where the record says so itself. */
 static int complete_origin(const struct relais_record *rec, struct relais_arena *arena,
                            struct relais_value *entete, struct relais_error *err)
 {
-    bool made;
+    bool only_absent = !rec->observed_us, made;
     struct relais_value *origin =
         member(arena, entete, "origine", RELAIS_VALUE_RECORD, &made);
 
     if (!origin)
         return full(err, "entete.origine");
-    if (set_text(arena, origin, "depot", rec->depot, true, err) ||
-        set_text(arena, origin, "position", rec->position, true, err))
+    if (set_text(arena, origin, "depot", rec->depot, only_absent, err) ||
+        set_text(arena, origin, "position", rec->position, only_absent, err))
         return -1;
     return 0;
 }
@@ -331,6 +342,9 @@ static int complete_entete(const struct relais_checker *checker,
     bool fact = rec->kind == RELAIS_RECORD_FACT;
     struct relais_slice nature;
 
+    if (rec->observed_us && set_number(arena, entete, "constate_le", RELAIS_VALUE_INSTANT,
+                                       rec->observed_us, err))
+        return -1;
     if (set_text(arena, entete, "source", relais_slice_str(checker->source), true, err) ||
         complete_territory(checker, arena, entete, err) ||
         set_text(arena, entete, "nature", RELAIS_SLICE("NORMAL"), true, err) ||
@@ -351,7 +365,7 @@ static int complete_entete(const struct relais_checker *checker,
         !relais_value_text(entete, "corrige").len)
         return relais_error_set(err, RELAIS_E_FIELD_MISSING, "entete.corrige",
                                 "required for a correction or an annulment");
-    return complete_fact_id(contract, value, entete, arena, err);
+    return 0;
 }
 
 /* The day on which codes must be valid. */
@@ -429,7 +443,7 @@ int relais_check(const struct relais_checker *checker, const struct relais_recor
 {
     char pseudonym[RELAIS_PSEUDONYM_LEN + 1] = "";
     struct checking c = {.checker = checker, .out = out, .arena = arena};
-    struct relais_case cas = {.kind = rec->kind};
+    struct relais_case cas = {.kind = rec->kind, .log = rec->observed_us != 0};
     const struct relais_contract *contract;
     const struct relais_family *family = family_of(rec, &contract, err);
     struct relais_value *entete;
@@ -458,6 +472,9 @@ int relais_check(const struct relais_checker *checker, const struct relais_recor
     if (complete_entete(checker, rec, contract, arena, rec->value, entete, err))
         return -1;
     if (family->complete && family->complete(checker, &cas, arena, rec->value, err))
+        return -1;
+    if (rec->kind == RELAIS_RECORD_FACT &&
+        complete_fact_id(rec, contract, rec->value, entete, arena, err))
         return -1;
     c.day = event_day(rec, entete);
     if (bind(&c, contract, rec->value, err))

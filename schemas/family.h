@@ -11,6 +11,7 @@
 /* The case a record belongs to. */
 struct relais_case {
     enum relais_record_kind kind;  /* SNAPSHOT or FACT */
+    bool log;                      /* of a log: the object's id is made where absent */
     struct relais_slice number;    /* canonical: trimmed, upper case */
     struct relais_slice pseudonym; /* of the number */
 };

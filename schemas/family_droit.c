@@ -56,7 +56,8 @@ static int complete(const struct relais_checker *checker, const struct relais_ca
 {
     const struct relais_value *personnes = relais_value_get(value, "personnes");
 
-    if (cas->kind == RELAIS_RECORD_SNAPSHOT &&
+    if ((cas->kind == RELAIS_RECORD_SNAPSHOT ||
+         (cas->log && !relais_value_text(value, "droit").len)) &&
         name_right(checker, cas, arena, value, err))
         return -1;
     if (!personnes || personnes->kind != RELAIS_VALUE_ARRAY)

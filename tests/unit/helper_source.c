@@ -287,6 +287,7 @@ struct essai *essai_new(void)
     snprintf(path, sizeof(path), "%s/ring", e->dir);
     assert_int_equal(relais_keyring_init(path, 20000, &err), 0);
     essai_new_servers(e);
+    e->connector = &essai_connector;
     current = e;
     return e;
 }
@@ -379,7 +380,7 @@ pid_t essai_start(struct essai *e, bool renvoi, const char *extra, long file_siz
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &limit);
     }
-    _exit(relais_source_run(essai_conf(e, extra), &essai_connector, &options));
+    _exit(relais_source_run(essai_conf(e, extra), e->connector, &options));
 }
 
 int essai_wait(pid_t pid)

@@ -43,6 +43,7 @@ struct essai {
     struct mock mock;
     struct essai_file *files[ESSAI_FILES_MAX];
     size_t file_count;
+    const struct relais_connector *connector; /* the one that is run */
     int kill_at; /* SIGKILL before the n-th record given, from 1; 0: never */
     int term_at; /* SIGTERM, the same */
 };

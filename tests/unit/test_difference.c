@@ -1,5 +1,6 @@
 /* The difference stage alone: a checker, a store and a ring, without Kafka. */
 #include "producers/difference.h"
+#include "producers/position.h"
 
 #include "contracts/evenement_droit.h"
 
@@ -108,6 +109,7 @@ static int teardown(void **state)
 static void file(struct bench *b, int32_t day, const char *rank)
 {
     b->file = (struct difference_file){
+        .natural_count = 4,
         .natural = {RELAIS_SLICE("M"), RELAIS_SLICE("jour"), RELAIS_SLICE("heure"),
                     relais_slice_str(rank)},
         .created_us = (int64_t)day * 86400000000,
@@ -410,10 +412,10 @@ static void test_clock_of_a_log_that_goes_back_harms_nothing(void **state)
 
 static void test_positions_compare_as_hexadecimal_numbers(void **state)
 {
-    assert_true(difference_position_cmp(RELAIS_SLICE("0/FF"), RELAIS_SLICE("0/100")) < 0);
-    assert_true(difference_position_cmp(RELAIS_SLICE("1/0"), RELAIS_SLICE("0/FF")) > 0);
-    assert_true(difference_position_cmp(RELAIS_SLICE("0/0A"), RELAIS_SLICE("0/A")) == 0);
-    assert_true(difference_position_cmp(RELAIS_SLICE("0/A"), RELAIS_SLICE("0/A/1")) < 0);
+    assert_true(position_cmp(RELAIS_SLICE("0/FF"), RELAIS_SLICE("0/100")) < 0);
+    assert_true(position_cmp(RELAIS_SLICE("1/0"), RELAIS_SLICE("0/FF")) > 0);
+    assert_true(position_cmp(RELAIS_SLICE("0/0A"), RELAIS_SLICE("0/A")) == 0);
+    assert_true(position_cmp(RELAIS_SLICE("0/A"), RELAIS_SLICE("0/A/1")) < 0);
 }
 
 static void test_renvoi_seals_again_under_its_own_id(void **state)

@@ -1,0 +1,245 @@
+#include "producers/source_internal.h"
+
+#include "core/day.h"
+#include "core/log.h"
+#include "producers/position.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GRACE_US INT64_C(60000000) /* clocks of a server's sessions may disagree */
+#define LOOK_US  INT64_C(1000000)
+
+static struct store_day_published *published_row(struct store_day *day,
+                                                 const char *subject, const char *fait)
+{
+    size_t i = 0;
+
+    while (i < day->published_len && (strcmp(day->published[i].subject, subject) != 0 ||
+                                      strcmp(day->published[i].fait, fait) != 0))
+        i++;
+    if (i == STORE_DAY_MAX)
+        return &day->published[0];
+    if (i == day->published_len) {
+        struct store_day_published *row = &day->published[day->published_len++];
+
+        snprintf(row->subject, sizeof(row->subject), "%s", subject);
+        snprintf(row->fait, sizeof(row->fait), "%s", fait);
+    }
+    return &day->published[i];
+}
+
+void source_journal_published(struct store_day *day, const char *subject,
+                              const char *fait, int64_t centimes, const char id[37])
+{
+    struct store_day_published *row = published_row(day, subject, fait);
+
+    row->count++;
+    row->centimes += centimes;
+    day->published_total++;
+    if (!day->first_id[0])
+        memcpy(day->first_id, id, 37);
+    memcpy(day->last_id, id, 37);
+}
+
+void source_journal_parked(struct store_day *day, const char *code, int64_t count)
+{
+    size_t i = 0;
+
+    while (i < day->parked_len && strcmp(day->parked[i].code, code) != 0)
+        i++;
+    if (i == STORE_DAY_MAX)
+        i = 0;
+    else if (i == day->parked_len)
+        snprintf(day->parked[day->parked_len++].code, sizeof(day->parked[i].code), "%s",
+                 code);
+    day->parked[i].count += count;
+    day->parked_total += count;
+}
+
+int64_t source_journal_total(const struct store_day *day)
+{
+    return day->published_total + day->unchanged + day->parked_total;
+}
+
+static void count(struct store_day *day, const struct inflight_message *m)
+{
+    const struct note *note = note_of(m);
+
+    if (note->parked != RELAIS_E_OK)
+        source_journal_parked(day, relais_error_name(note->parked), 1);
+    else if (note->kind == NOTE_EVENT)
+        source_journal_published(day, note->contract->name, note->fait,
+                                 note->amount_centimes, m->id);
+    else
+        day->unchanged++;
+}
+
+int source_journal_put(struct source *s, uint64_t first, size_t ready,
+                       struct relais_error *err)
+{
+    struct inflight *ring = publisher_ring(s->publisher);
+    struct store_day day = {.day = 0};
+    const struct note *last = NULL;
+    bool found;
+
+    for (size_t i = 0; i < ready; i++) {
+        const struct inflight_message *m = inflight_at(ring, first + i);
+        int32_t wanted = note_of(m)->journal_day;
+
+        if (note_of(m)->log)
+            last = note_of(m);
+        if (!wanted)
+            continue;
+        if (day.day != wanted) {
+            if ((day.day && store_put_day(s->store, &day, err)) ||
+                store_day(s->store, s->journal.slot, wanted, &day, &found, err))
+                return -1;
+        }
+        count(&day, m);
+    }
+    if (last && store_put_position(s->store, last->position, err))
+        return -1;
+    return day.day ? store_put_day(s->store, &day, err) : 0;
+}
+
+int source_journal_see(struct source *s, const struct relais_record *rec,
+                       bool *repeated_out, struct relais_error *err)
+{
+    if (position_make(rec->depot, rec->position, s->journal.current, err))
+        return -1;
+    *repeated_out = position_reached(s->journal.current, s->journal.position);
+    snprintf(s->journal.slot, sizeof(s->journal.slot), "%.*s", (int)rec->depot.len,
+             rec->depot.ptr);
+    if (rec->observed_us > s->journal.seen_us)
+        s->journal.seen_us = rec->observed_us;
+    return 0;
+}
+
+void source_journal_note(const struct source *s, const struct relais_record *rec,
+                         struct note *note)
+{
+    if (!rec->observed_us)
+        return;
+    note->log = true;
+    note->journal_day = relais_paris_day(rec->observed_us);
+    memcpy(note->position, s->journal.current, sizeof(note->position));
+}
+
+/* ---- a day that is over ------------------------------------------------------------ */
+
+struct search {
+    int32_t before; /* days before this one are over */
+    bool found;
+    struct store_day day; /* the oldest of which something is to be said */
+};
+
+static int look_at(void *user, const struct store_day *row)
+{
+    struct search *search = user;
+
+    if (row->day < search->before && source_journal_total(row) != row->said &&
+        (!search->found || row->day < search->day.day)) {
+        search->day = *row;
+        search->found = true;
+    }
+    return 0;
+}
+
+static enum relais_code code_of(const char *name)
+{
+    for (int code = RELAIS_E_OK; code <= RELAIS_E_BUG; code++)
+        if (strcmp(relais_error_name((enum relais_code)code), name) == 0)
+            return (enum relais_code)code;
+    return RELAIS_E_BUG;
+}
+
+static void counts_of(const struct store_day *day, struct control_counts *counts)
+{
+    memset(counts, 0, sizeof(*counts));
+    for (size_t i = 0; i < day->published_len; i++)
+        counts->published[counts->published_len++] = (struct control_published){
+            day->published[i].subject, day->published[i].fait, day->published[i].count,
+            day->published[i].centimes};
+    for (size_t i = 0; i < day->parked_len; i++)
+        counts->parked[counts->parked_len++] =
+            (struct control_parked){code_of(day->parked[i].code), day->parked[i].count};
+    counts->published_total = day->published_total;
+    counts->unchanged = day->unchanged;
+    counts->parked_total = day->parked_total;
+    memcpy(counts->first_id, day->first_id, 37);
+    memcpy(counts->last_id, day->last_id, 37);
+}
+
+static int say(struct source *s, const struct store_day *day)
+{
+    struct control_counts *counts = relais_zalloc(sizeof(*counts));
+    const struct control control = {
+        .depot = relais_slice_str(day->slot),
+        .issue = CONTROL_INTEGRE,
+        .counts = counts,
+        .journal_day = day->day,
+        .rank = day->issued,
+    };
+    struct relais_error err = RELAIS_ERROR_INIT;
+    char text[11];
+    int rc;
+
+    counts_of(day, counts);
+    memset(&s->closing, 0, sizeof(s->closing));
+    while (store_meta(s->store, &s->closing.meta, &err)) {
+        if (source_trouble(s, &err, REASON_STATE)) {
+            free(counts);
+            return -1;
+        }
+        relais_error_clear(&err);
+    }
+    s->closing.pending = true;
+    s->closing.day = *day;
+    s->closing.day.issued++;
+    s->closing.day.said = source_journal_total(day);
+    rc = source_send_control(s, &control);
+    relais_day_format(day->day, text);
+    if (!rc)
+        relais_log(RELAIS_LOG_INFO,
+                   "depot=%s day=%s published=%lld unchanged=%lld parked=%lld", day->slot,
+                   text, (long long)day->published_total, (long long)day->unchanged,
+                   (long long)day->parked_total);
+    free(counts);
+    return rc;
+}
+
+/* What is over: when a later day's records came, or the source has nothing more to give
+ * while the clock says so. */
+static int32_t over_before(struct source *s)
+{
+    int32_t seen = relais_paris_day(s->journal.seen_us - GRACE_US), today;
+
+    if (!s->connector->source->idle || !s->connector->source->idle(s->state))
+        return seen;
+    today = relais_paris_day(relais_now_us() - GRACE_US);
+    return today > seen ? today : seen;
+}
+
+int source_journal_look(struct source *s, bool now)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct search search = {.found = false};
+    int64_t now_us = relais_monotonic_us();
+
+    if (!s->connector->log || (!now && now_us - s->journal.looked_us < LOOK_US))
+        return 0;
+    s->journal.looked_us = now_us;
+    search.before = over_before(s);
+    if (search.before <= s->journal.said_before)
+        return 0;
+    /* what is in flight may count for it */
+    if (source_drain(s))
+        return -1;
+    if (store_days(s->store, look_at, &search, &err))
+        return source_trouble(s, &err, REASON_STATE);
+    if (search.found)
+        return say(s, &search.day);
+    s->journal.said_before = search.before;
+    return 0;
+}
