@@ -277,7 +277,7 @@ static int complete_territory(const struct relais_checker *checker,
 }
 
 /* A fact without an id of its own gets A4's: natural key `publish`, constate_le as
- * written; of a log `journal`, its position. */
+ * written; of a log `journal`, slot, position. */
 static int complete_fact_id(const struct relais_record *rec,
                             const struct relais_contract *contract,
                             const struct relais_value *value, struct relais_value *entete,
@@ -286,7 +286,8 @@ static int complete_fact_id(const struct relais_record *rec,
     struct relais_slice object =
         relais_slice_trim(relais_value_text(value, contract->id_field));
     const struct relais_value *when = relais_value_get(entete, "constate_le");
-    struct relais_slice natural[2] = {RELAIS_SLICE("publish"), RELAIS_SLICE_NULL};
+    struct relais_slice natural[3] = {RELAIS_SLICE("publish"), RELAIS_SLICE_NULL};
+    size_t natural_count = 2;
     char text[37], instant[28];
 
     if (rec->id.ptr)
@@ -300,7 +301,9 @@ static int complete_fact_id(const struct relais_record *rec,
                                 "the object's id, a uuid, is required");
     if (rec->observed_us) {
         natural[0] = RELAIS_SLICE("journal");
-        natural[1] = rec->position;
+        natural[1] = rec->depot;
+        natural[2] = rec->position;
+        natural_count = 3;
     } else if (when && when->kind == RELAIS_VALUE_INSTANT) {
         relais_instant_format(when->number, instant);
         natural[1] = relais_slice_str(instant);
@@ -311,7 +314,7 @@ static int complete_fact_id(const struct relais_record *rec,
                                 "an instant is required");
     }
     relais_id_event(relais_slice_trim(relais_value_text(entete, "source")), object,
-                    natural, 2, text);
+                    natural, natural_count, text);
     object = relais_arena_slice(arena, relais_slice_str(text));
     return object.ptr ? set_text(arena, entete, "id", object, true, err)
                       : full(err, "entete.id");
