@@ -17,6 +17,8 @@
 #define NOTICES_US       INT64_C(10000000)
 #define LOG_AGAIN_US     INT64_C(30000000)
 #define POLL_IDLE_MS     200
+#define POLL_BUSY_MS     1
+#define POLL_REPORTS_MS  5
 
 static const char *const reasons[] = {
     [REASON_KAFKA] = "Kafka injoignable ou refuse d'écrire",
@@ -223,16 +225,26 @@ static bool done(struct source *s)
            s->connector->source->idle(s->state);
 }
 
+/* Where the loop waits when there is nothing to do. A log's next record must not wait for
+ * a delivery report: the connector waits, and reports are looked at in between. */
+static void waits(struct source *s, int *connector_ms, int *publisher_ms)
+{
+    bool inflight = inflight_count(publisher_ring(s->publisher)) != 0;
+
+    *connector_ms = !inflight ? POLL_IDLE_MS : s->connector->log ? POLL_BUSY_MS : 0;
+    *publisher_ms = inflight && !s->connector->log ? POLL_REPORTS_MS : 0;
+}
+
 static int loop(struct source *s)
 {
-    struct inflight *ring = publisher_ring(s->publisher);
+    int connector_ms, publisher_ms;
 
     while (!source_stopping(s)) {
         struct relais_error err = RELAIS_ERROR_INIT;
 
         relais_batch_reset(&s->batch);
-        if (s->connector->source->poll(s->state, &s->batch,
-                                       inflight_count(ring) ? 0 : POLL_IDLE_MS, &err)) {
+        waits(s, &connector_ms, &publisher_ms);
+        if (s->connector->source->poll(s->state, &s->batch, connector_ms, &err)) {
             if (source_trouble(s, &err, REASON_CONNECTOR))
                 return -1;
             continue;
@@ -240,7 +252,7 @@ static int loop(struct source *s)
         source_fine(s, REASON_CONNECTOR);
         if (take_batch(s))
             return -1;
-        if (source_pump(s, s->batch.count || !inflight_count(ring) ? 0 : 5))
+        if (source_pump(s, s->batch.count ? 0 : publisher_ms))
             return -1;
         if (!s->file.open && s->notice_count &&
             relais_monotonic_us() - s->notices_since_us > NOTICES_US)
