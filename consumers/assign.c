@@ -67,6 +67,17 @@ static int start_at_end(struct subscriber *sub, rd_kafka_topic_partition_t *p,
                                    &low, &p->offset, err);
 }
 
+/* The first event left, as an offset too: the next commit carries it, and librdkafka
+ * never has to ask again where a partition begins. */
+static int start_at_first(struct subscriber *sub, rd_kafka_topic_partition_t *p,
+                          struct relais_error *err)
+{
+    int64_t high;
+
+    return relais_kafka_watermarks(sub->rk, p->topic, p->partition, QUERY_TIMEOUT_MS,
+                                   &p->offset, &high, err);
+}
+
 static int start_at_time(struct subscriber *sub, rd_kafka_topic_partition_t *p,
                          struct relais_error *err)
 {
@@ -104,8 +115,9 @@ static int start_fresh(struct subscriber *sub, rd_kafka_topic_partition_t *p,
         from = "date";
         if (start_at_time(sub, p, err))
             return -1;
-    } else
-        p->offset = RD_KAFKA_OFFSET_BEGINNING;
+    } else if (start_at_first(sub, p, err)) {
+        return -1;
+    }
     if (sub->group)
         subscriber_notice(sub, "topic=%s partition=%" PRId32 " position=none start=%s",
                           p->topic, p->partition, from);
@@ -131,7 +143,8 @@ static int start_positions(struct subscriber *sub, rd_kafka_topic_partition_list
         if (!sub->group)
             p->offset = part->next;
         if (part->lost && sub->options.skip_lost) {
-            p->offset = RD_KAFKA_OFFSET_BEGINNING;
+            if (start_at_first(sub, p, err))
+                return -1;
             part->lost = false;
             subscriber_notice(
                 sub, "topic=%s partition=%" PRId32 " position=lost start=beginning",

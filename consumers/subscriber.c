@@ -9,6 +9,7 @@
 #define GROUP_NONE     "relais-sans-groupe" /* librdkafka wants one; nothing is committed */
 #define CLOSE_S        5
 #define METADATA_MS    2000
+#define WATERMARKS_MS  2000
 #define PREFETCH_BYTES 320
 #define BUSY           100 /* messages at once */
 
@@ -192,8 +193,34 @@ static int on_fatal(struct subscriber *sub, struct relais_error *err)
                             "another process has it: %s", text);
 }
 
+/* librdkafka says so too where a partition without a message is resumed (2.8.0): what is
+ * still there is no loss, and is gone on from. */
+static bool still_there(struct subscriber *sub, const struct part *part)
+{
+    rd_kafka_topic_partition_list_t *list;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    rd_kafka_error_t *error;
+    int64_t low, high;
+
+    if (!part->assigned || part->next < 0 ||
+        relais_kafka_watermarks(sub->rk, part->topic, part->partition, WATERMARKS_MS,
+                                &low, &high, &err) ||
+        part->next < low || part->next > high)
+        return false;
+    list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
+        part->next;
+    error = rd_kafka_seek_partitions(sub->rk, list, WATERMARKS_MS);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (error)
+        rd_kafka_error_destroy(error);
+    return !error;
+}
+
 static int on_lost(struct subscriber *sub, struct part *part, struct relais_error *err)
 {
+    if (still_there(sub, part))
+        return 0;
     if (part->assigned) {
         part->lost = true;
         relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, part->topic,

@@ -25,7 +25,7 @@ as_stranger=(-X kafka.security.protocol=ssl -X kafka.ssl.ca.location="$tls/ca.cr
 ini=$work/s/relais.ini
 # librdkafka tells a refused certificate only as a lost connection: the source waits and says so
 check 'an unknown certificate is told in the log' sh -c '
-    timeout -s TERM 12 "$@" 2>"$0" || :; grep -q "alert certificate unknown" "$0"' \
+    timeout -s TERM 12 "$@" 2>"$0" || :; grep -Eq "alert certificate (unknown|required)" "$0"' \
     "$work/stranger.err" "$relais" source "$ini" --once "${as_stranger[@]}"
 check 'doctor ends with 1 there too' exits 1 timeout 60 "$relais" doctor "$ini" "${as_stranger[@]}"
 check 'without rights a source ends with 78' exits 78 timeout 60 "$relais" source "$ini" --once "${secure[@]}"
