@@ -67,8 +67,7 @@ static int start_at_end(struct subscriber *sub, rd_kafka_topic_partition_t *p,
                                    &low, &p->offset, err);
 }
 
-/* The first event left, as an offset too: the next commit carries it, and librdkafka
- * never has to ask again where a partition begins. */
+/* The first event left, as an offset too: the next commit carries it. */
 static int start_at_first(struct subscriber *sub, rd_kafka_topic_partition_t *p,
                           struct relais_error *err)
 {
@@ -115,9 +114,8 @@ static int start_fresh(struct subscriber *sub, rd_kafka_topic_partition_t *p,
         from = "date";
         if (start_at_time(sub, p, err))
             return -1;
-    } else if (start_at_first(sub, p, err)) {
-        return -1;
-    }
+    } else
+        p->offset = RD_KAFKA_OFFSET_BEGINNING;
     if (sub->group)
         subscriber_notice(sub, "topic=%s partition=%" PRId32 " position=none start=%s",
                           p->topic, p->partition, from);

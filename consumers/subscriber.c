@@ -202,14 +202,14 @@ static bool still_there(struct subscriber *sub, const struct part *part)
     rd_kafka_error_t *error;
     int64_t low, high;
 
-    if (!part->assigned || part->next < 0 ||
+    if (!part->assigned ||
         relais_kafka_watermarks(sub->rk, part->topic, part->partition, WATERMARKS_MS,
                                 &low, &high, &err) ||
-        part->next < low || part->next > high)
+        (part->next >= 0 && (part->next < low || part->next > high)))
         return false;
     list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
-        part->next;
+        part->next >= 0 ? part->next : low; /* nothing was read yet */
     error = rd_kafka_seek_partitions(sub->rk, list, WATERMARKS_MS);
     rd_kafka_topic_partition_list_destroy(list);
     if (error)
