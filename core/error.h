@@ -42,6 +42,7 @@ enum relais_class {
     X(AVRO_INVALID, DATA, "Avro data invalid")                                           \
     X(AVRO_LIMIT, DATA, "Avro data beyond a limit")                                      \
     X(SCHEMA_INVALID, CONF, "Avro schema invalid")                                       \
+    X(SCHEMA_MISMATCH, DATA, "written by a schema that the reader's does not fit")       \
     X(SCHEMA_UNKNOWN, DATA, "schema not known here")                                     \
     X(JSON_INVALID, DATA, "JSON invalid")                                                \
     X(XML_INVALID, DATA, "XML not well-formed")                                          \

@@ -481,6 +481,14 @@ static int bind(struct binder *b, const struct relais_avro_type *type,
     }
 }
 
+int relais_avro_default_into(const struct relais_avro_field *field, void *slot,
+                             struct relais_arena *arena, struct relais_error *err)
+{
+    struct binder b = {.arena = arena, .err = err};
+
+    return bind_default(&b, field, slot, 0);
+}
+
 int relais_avro_bind(const struct relais_avro *schema, const struct relais_value *v,
                      void *out, struct relais_arena *arena,
                      const struct relais_avro_visit *visit, struct relais_error *err)

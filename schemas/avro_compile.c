@@ -3,14 +3,12 @@
 
 #include <stdlib.h>
 
-#define STEPS_MAX (1u << 20)
-
 struct compiler {
     struct relais_avro *schema;
     struct relais_avro_plan *plan;
     uint32_t *program_of; /* by type index: its program as an item + 1, 0 none yet */
     uint32_t *entry_of;   /* by a map's index: the program of its entries + 1 */
-    uint32_t *least_of;   /* by type index: fewest bytes + 1, 0 not known yet */
+    uint32_t *least_of;   /* by type index, of relais_avro_least */
     uint32_t steps;       /* fields written */
     bool marks;           /* the program being written is the root with marks */
 };
@@ -20,20 +18,56 @@ struct place {
     uint32_t offset;
 };
 
-static uint32_t emit(struct compiler *c, enum relais_avro_opcode code, struct place at,
-                     uint32_t a)
+void *relais_avro_plan_grow(void *items, uint32_t count, uint32_t *cap, size_t size)
 {
-    struct relais_avro_plan *plan = c->plan;
+    if (count < *cap)
+        return items;
+    *cap = *cap ? *cap * 2 : 16;
+    return relais_realloc(items, *cap * size);
+}
 
+uint32_t relais_avro_plan_op(struct relais_avro_plan *plan, enum relais_avro_opcode code,
+                             const char *path, uint32_t offset, uint32_t a)
+{
     if (plan->op_count == plan->op_cap) {
         plan->op_cap = plan->op_cap ? plan->op_cap * 2 : 64;
         plan->ops = relais_realloc(plan->ops, plan->op_cap * sizeof(*plan->ops));
         plan->paths = relais_realloc(plan->paths, plan->op_cap * sizeof(*plan->paths));
     }
-    plan->paths[plan->op_count] = at.path;
-    plan->ops[plan->op_count] =
-        (struct relais_avro_op){(uint16_t)code, 0, at.offset, a, 0};
+    plan->paths[plan->op_count] = path;
+    plan->ops[plan->op_count] = (struct relais_avro_op){(uint16_t)code, 0, offset, a, 0};
     return plan->op_count++;
+}
+
+uint32_t relais_avro_plan_program(struct relais_avro_plan *plan,
+                                  const struct relais_avro_program *program)
+{
+    plan->programs = relais_avro_plan_grow(plan->programs, plan->program_count,
+                                           &plan->program_cap, sizeof(*plan->programs));
+    plan->programs[plan->program_count] = *program;
+    return plan->program_count++;
+}
+
+uint32_t relais_avro_plan_union(struct relais_avro_plan *plan, uint32_t count)
+{
+    uint32_t first = plan->branch_count;
+
+    if (first + count > plan->branch_cap) {
+        plan->branch_cap = (first + count) * 2;
+        plan->branches =
+            relais_realloc(plan->branches, plan->branch_cap * sizeof(*plan->branches));
+    }
+    plan->branch_count += count;
+    plan->unions = relais_avro_plan_grow(plan->unions, plan->union_count,
+                                         &plan->union_cap, sizeof(*plan->unions));
+    plan->unions[plan->union_count] = (struct relais_avro_union_plan){first, count, 0};
+    return plan->union_count++;
+}
+
+static uint32_t emit(struct compiler *c, enum relais_avro_opcode code, struct place at,
+                     uint32_t a)
+{
+    return relais_avro_plan_op(c->plan, code, at.path, at.offset, a);
 }
 
 static uint32_t capped_add(uint32_t a, uint32_t b)
@@ -41,15 +75,14 @@ static uint32_t capped_add(uint32_t a, uint32_t b)
     return a > UINT32_MAX / 2 - b ? UINT32_MAX / 2 : a + b;
 }
 
-/* The fewest bytes a value takes. A record that contains itself counts as 0 inside. */
-static uint32_t least_of(struct compiler *c, const struct relais_avro_type *type)
+uint32_t relais_avro_least(const struct relais_avro_type *type, uint32_t *memo)
 {
     uint32_t least = 0, branch;
 
     if (type->by_pointer)
         return 0;
-    if (c->least_of[type->index])
-        return c->least_of[type->index] - 1;
+    if (memo[type->index])
+        return memo[type->index] - 1;
     switch (type->kind) {
     case RELAIS_AVRO_NULL:
         break;
@@ -64,40 +97,34 @@ static uint32_t least_of(struct compiler *c, const struct relais_avro_type *type
         break;
     case RELAIS_AVRO_UNION:
         for (uint32_t i = 0; i < type->count; i++) {
-            branch = least_of(c, type->branches[i]);
+            branch = relais_avro_least(type->branches[i], memo);
             least = i == 0 || branch < least ? branch : least;
         }
         least = capped_add(least, 1);
         break;
     case RELAIS_AVRO_RECORD:
         for (uint32_t i = 0; i < type->count; i++)
-            least = capped_add(least, least_of(c, type->fields[i].type));
+            least = capped_add(least, relais_avro_least(type->fields[i].type, memo));
         break;
     default:
         least = 1;
     }
-    c->least_of[type->index] = least + 1;
+    memo[type->index] = least + 1;
     return least;
 }
 
 static uint32_t add_program(struct compiler *c, const struct relais_avro_type *type,
                             uint32_t item_size, bool map)
 {
-    struct relais_avro_plan *plan = c->plan;
     const struct relais_avro_type *value = map || type->by_pointer ? type->item : type;
 
-    if (plan->program_count == plan->program_cap) {
-        plan->program_cap = plan->program_cap ? plan->program_cap * 2 : 8;
-        plan->programs =
-            relais_realloc(plan->programs, plan->program_cap * sizeof(*plan->programs));
-    }
-    plan->programs[plan->program_count] = (struct relais_avro_program){
-        .type = type,
-        .item_size = item_size,
-        .least = capped_add(least_of(c, value), map),
-        .map = map,
-    };
-    return plan->program_count++;
+    return relais_avro_plan_program(
+        c->plan, &(struct relais_avro_program){
+                     .type = type,
+                     .item_size = item_size,
+                     .least = capped_add(relais_avro_least(value, c->least_of), map),
+                     .map = map,
+                 });
 }
 
 /* The program that handles one item, branch or pointed record of this type; written
@@ -113,36 +140,27 @@ static uint32_t program_of(struct compiler *c, const struct relais_avro_type *ty
 
 static uint32_t add_union(struct compiler *c, const struct relais_avro_type *type)
 {
-    struct relais_avro_plan *plan = c->plan;
-    uint32_t first = plan->branch_count;
+    uint32_t index = relais_avro_plan_union(c->plan, type->count);
+    uint32_t first = c->plan->unions[index].first;
 
-    if (plan->branch_count + type->count > plan->branch_cap) {
-        plan->branch_cap = (plan->branch_count + type->count) * 2;
-        plan->branches =
-            relais_realloc(plan->branches, plan->branch_cap * sizeof(*plan->branches));
+    for (uint32_t i = 0; i < type->count; i++) {
+        uint32_t program = type->branches[i]->kind == RELAIS_AVRO_NULL
+                               ? RELAIS_AVRO_NO_PROGRAM
+                               : program_of(c, type->branches[i]);
+
+        c->plan->branches[first + i] = program;
     }
-    plan->branch_count += type->count;
-    for (uint32_t i = 0; i < type->count; i++)
-        plan->branches[first + i] = type->branches[i]->kind == RELAIS_AVRO_NULL
-                                        ? RELAIS_AVRO_NO_PROGRAM
-                                        : program_of(c, type->branches[i]);
-    if (plan->union_count == plan->union_cap) {
-        plan->union_cap = plan->union_cap ? plan->union_cap * 2 : 8;
-        plan->unions =
-            relais_realloc(plan->unions, plan->union_cap * sizeof(*plan->unions));
-    }
-    plan->unions[plan->union_count] =
-        (struct relais_avro_union_plan){first, type->count, 0};
-    return plan->union_count++;
+    return index;
 }
 
-static const char *join(struct compiler *c, const char *path, const char *name)
+const char *relais_avro_join(struct relais_arena *arena, const char *path,
+                             const char *name)
 {
     const char *joined;
 
     if (!path[0])
         return name;
-    joined = relais_arena_printf(&c->schema->arena, "%s.%s", path, name).ptr;
+    joined = relais_arena_printf(arena, "%s.%s", path, name).ptr;
     return joined ? joined : name;
 }
 
@@ -155,9 +173,10 @@ static void emit_record(struct compiler *c, const struct relais_avro_type *type,
     bool marks = c->marks;
 
     c->marks = false;
-    for (uint32_t i = 0; i < type->count && c->steps < STEPS_MAX; i++) {
+    for (uint32_t i = 0; i < type->count && c->steps < RELAIS_AVRO_STEPS_MAX; i++) {
         const struct relais_avro_field *field = &type->fields[i];
-        struct place inside = {join(c, at.path, field->name), at.offset + field->offset};
+        struct place inside = {relais_avro_join(&c->schema->arena, at.path, field->name),
+                               at.offset + field->offset};
 
         c->steps++;
         emit_type(c, field->type, inside);
@@ -318,12 +337,12 @@ int relais_avro_compile(struct relais_avro *schema, struct relais_error *err)
     c.least_of = relais_zalloc(schema->type_count * sizeof(*c.least_of));
     add_program(&c, schema->root, schema->root->size, false);
     add_program(&c, schema->root, schema->root->size, false);
-    for (uint32_t i = 0; i < plan->program_count && c.steps < STEPS_MAX; i++)
+    for (uint32_t i = 0; i < plan->program_count && c.steps < RELAIS_AVRO_STEPS_MAX; i++)
         write_program(&c, i);
     free(c.program_of);
     free(c.entry_of);
     free(c.least_of);
-    if (c.steps >= STEPS_MAX)
+    if (c.steps >= RELAIS_AVRO_STEPS_MAX)
         return relais_error_set(err, RELAIS_E_SCHEMA_INVALID, NULL,
                                 "more than a million fields, records in records counted");
     return 0;
@@ -336,4 +355,8 @@ void relais_avro_plan_release(struct relais_avro_plan *plan)
     free(plan->programs);
     free(plan->unions);
     free(plan->branches);
+    free(plan->skips);
+    free(plan->constants);
+    free(plan->symbols);
+    free(plan->reasons);
 }

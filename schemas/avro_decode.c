@@ -380,6 +380,224 @@ static const unsigned char *enter_array(struct decoder *d, const unsigned char *
     return f ? next_block(d, p, f) : NULL;
 }
 
+/* ---- ops of a (writer, reader) pair --------------------------------------------------
+ */
+
+static const unsigned char *skip(struct decoder *d, const unsigned char *p,
+                                 const struct relais_avro_type *type, int depth);
+
+static const unsigned char *skip_bytes(struct decoder *d, const unsigned char *p,
+                                       uint64_t n)
+{
+    return n > (uint64_t)(d->end - p) ? truncated(d) : p + n;
+}
+
+static const unsigned char *skip_slice(struct decoder *d, const unsigned char *p)
+{
+    struct relais_slice ignored;
+
+    return get_slice(d, p, false, &ignored);
+}
+
+/* A block that tells its size is left whole. */
+static const unsigned char *skip_items(struct decoder *d, const unsigned char *p,
+                                       const struct relais_avro_type *type, int depth)
+{
+    int64_t n, size;
+
+    for (;;) {
+        p = get_long(d, p, &n);
+        if (!p || n == 0)
+            return p;
+        if (n < 0) {
+            p = get_long(d, p, &size);
+            if (p && (n == INT64_MIN || size < 0))
+                return refuse(d, RELAIS_E_AVRO_INVALID, "impossible block");
+            if (p)
+                p = skip_bytes(d, p, (uint64_t)size);
+            if (!p)
+                return NULL;
+            continue;
+        }
+        for (; n > 0; n--) {
+            const unsigned char *before = p;
+
+            if (type->kind == RELAIS_AVRO_MAP && !(p = skip_slice(d, p)))
+                return NULL;
+            p = skip(d, p, type->item, depth + 1);
+            if (!p)
+                return NULL;
+            if (p == before && d->empty_left-- == 0)
+                return refuse(d, RELAIS_E_AVRO_LIMIT,
+                              "more than 100,000 items of no bytes");
+        }
+    }
+}
+
+static const unsigned char *skip_union(struct decoder *d, const unsigned char *p,
+                                       const struct relais_avro_type *type, int depth)
+{
+    int64_t branch;
+
+    p = get_long(d, p, &branch);
+    if (p && (branch < 0 || branch >= type->count))
+        return refuse(d, RELAIS_E_AVRO_INVALID, "branch that the union lacks");
+    return p ? skip(d, p, type->branches[branch], depth + 1) : NULL;
+}
+
+/* A value of the writer's that the reader lacks. */
+static const unsigned char *skip(struct decoder *d, const unsigned char *p,
+                                 const struct relais_avro_type *type, int depth)
+{
+    uint64_t n;
+
+    if (depth > RELAIS_AVRO_DEPTH_MAX)
+        return refuse(d, RELAIS_E_AVRO_LIMIT, "data deeper than 64");
+    switch (type->kind) {
+    case RELAIS_AVRO_NULL:
+        return p;
+    case RELAIS_AVRO_BOOLEAN:
+        return skip_bytes(d, p, 1);
+    case RELAIS_AVRO_INT:
+    case RELAIS_AVRO_LONG:
+    case RELAIS_AVRO_ENUM:
+        return get_varint(d, p, &n);
+    case RELAIS_AVRO_FLOAT:
+        return skip_bytes(d, p, 4);
+    case RELAIS_AVRO_DOUBLE:
+        return skip_bytes(d, p, 8);
+    case RELAIS_AVRO_FIXED:
+        return skip_bytes(d, p, type->count);
+    case RELAIS_AVRO_BYTES:
+    case RELAIS_AVRO_STRING:
+        return skip_slice(d, p);
+    case RELAIS_AVRO_ARRAY:
+    case RELAIS_AVRO_MAP:
+        return skip_items(d, p, type, depth);
+    case RELAIS_AVRO_UNION:
+        return skip_union(d, p, type, depth);
+    case RELAIS_AVRO_RECORD:
+        if (type->by_pointer)
+            type = type->item;
+        for (uint32_t i = 0; p && i < type->count; i++)
+            p = skip(d, p, type->fields[i].type, depth + 1);
+        return p;
+    }
+    return p;
+}
+
+static void store_real(enum relais_avro_kind kind, double value, float single, void *slot)
+{
+    if (kind == RELAIS_AVRO_FLOAT)
+        memcpy(slot, &single, sizeof(single));
+    else
+        memcpy(slot, &value, sizeof(value));
+}
+
+static const unsigned char *promote(struct decoder *d, const unsigned char *p,
+                                    const struct relais_avro_op *op, void *slot)
+{
+    enum relais_avro_kind to = (enum relais_avro_kind)op->b;
+    int64_t number = 0;
+    int32_t small = 0;
+    float single = 0;
+
+    if (op->a == RELAIS_AVRO_FLOAT) {
+        p = get_float(d, p, &single);
+        if (p)
+            store_real(to, single, single, slot);
+        return p;
+    }
+    if (op->a == RELAIS_AVRO_INT) {
+        p = get_int(d, p, &small);
+        number = small;
+    } else {
+        p = get_long(d, p, &number);
+    }
+    if (p && to == RELAIS_AVRO_LONG)
+        memcpy(slot, &number, sizeof(number));
+    else if (p)
+        store_real(to, (double)number, (float)number, slot);
+    return p;
+}
+
+static const unsigned char *map_symbol(struct decoder *d, const unsigned char *p,
+                                       const struct relais_avro_op *op, int32_t *slot)
+{
+    int32_t written;
+
+    p = get_int(d, p, &written);
+    if (!p)
+        return NULL;
+    if ((uint32_t)written >= op->b)
+        return refuse(d, RELAIS_E_AVRO_INVALID, "symbol that the enum lacks");
+    *slot = d->plan->symbols[op->a + (uint32_t)written];
+    if (*slot < 0)
+        return refuse(d, RELAIS_E_SCHEMA_MISMATCH, "symbol that the reader's enum lacks");
+    return p;
+}
+
+static const unsigned char *resolve_one(struct decoder *d, const unsigned char *p,
+                                        const struct relais_avro_op *op, void *slot)
+{
+    const struct relais_slice *constant;
+
+    switch (op->code) {
+    case OP_SKIP:
+        return skip(d, p, d->plan->skips[op->a], 0);
+    case OP_CONSTANT:
+        constant = &d->plan->constants[op->a];
+        memcpy(slot, constant->ptr, constant->len);
+        return p;
+    case OP_ZERO:
+        memset(slot, 0, op->a);
+        return p;
+    case OP_SET:
+        *(bool *)slot = true;
+        return p;
+    case OP_PROMOTE:
+        return promote(d, p, op, slot);
+    case OP_ENUM_MAP:
+        return map_symbol(d, p, op, slot);
+    default:
+        return refuse(d, RELAIS_E_SCHEMA_MISMATCH, d->plan->reasons[op->a]);
+    }
+}
+
+/* The program of the branch that was written works on the same slot. */
+static const unsigned char *enter_choice(struct decoder *d, const unsigned char *p,
+                                         const struct relais_avro_op *op, char *base)
+{
+    const struct relais_avro_union_plan *branches = &d->plan->unions[op->a];
+    struct frame *f;
+    int64_t branch;
+
+    p = get_long(d, p, &branch);
+    if (!p)
+        return NULL;
+    if (branch < 0 || branch >= branches->count)
+        return refuse(d, RELAIS_E_AVRO_INVALID, "branch that the union lacks");
+    f = push(d, op, base, d->plan->branches[branches->first + (uint32_t)branch]);
+    if (!f)
+        return NULL;
+    f->item = base + op->offset;
+    return p;
+}
+
+static const unsigned char *enter_wrap(struct decoder *d, const unsigned char *p,
+                                       const struct relais_avro_op *op, char *base)
+{
+    struct relais_avro_union *slot = (void *)(base + op->offset);
+
+    slot->branch = op->flag;
+    slot->value = NULL;
+    if (op->a == RELAIS_AVRO_NO_PROGRAM)
+        return p;
+    return enter(d, p, op, base, op->a, &slot->value);
+}
+
+/* ---- the loop ---------------------------------------------------------------------- */
+
 /* The ops that are seldom met, of one value each. */
 static const unsigned char *get_rare(struct decoder *d, const unsigned char *p,
                                      const struct relais_avro_op *op, void *slot)
@@ -421,6 +639,10 @@ static const unsigned char *enter_any(struct decoder *d, const unsigned char *p,
         return enter_array(d, p, op, base);
     case OP_UNION:
         return enter_union(d, p, op, base);
+    case OP_CHOOSE:
+        return enter_choice(d, p, op, base);
+    case OP_WRAP:
+        return enter_wrap(d, p, op, base);
     default:
         return enter(d, p, op, base, op->a, (const void **)(base + op->offset));
     }
@@ -451,6 +673,15 @@ static const unsigned char *run(struct decoder *d, const unsigned char *p,
         [OP_NULL_OR_STRING] = &&null_or_text,
         [OP_NULL_OR_POINTER] = &&null_or_pointer,
         [OP_MARK] = &&rare,
+        [OP_SKIP] = &&resolved,
+        [OP_CONSTANT] = &&resolved,
+        [OP_ZERO] = &&resolved,
+        [OP_SET] = &&resolved,
+        [OP_PROMOTE] = &&resolved,
+        [OP_ENUM_MAP] = &&resolved,
+        [OP_CHOOSE] = &&inner,
+        [OP_WRAP] = &&inner,
+        [OP_REFUSE] = &&resolved,
     };
     void *slot = base + op->offset;
     struct frame *top;
@@ -488,6 +719,11 @@ symbol:
     goto *ops[op->code];
 rare:
     if (!(p = get_rare(d, p, op, slot)))
+        goto stop;
+    slot = base + (++op)->offset;
+    goto *ops[op->code];
+resolved:
+    if (!(p = resolve_one(d, p, op, slot)))
         goto stop;
     slot = base + (++op)->offset;
     goto *ops[op->code];
@@ -562,9 +798,10 @@ static int fail(const struct decoder *d, const struct relais_avro_op *op,
     return relais_avro_fail(err, d->code, steps, n, d->problem);
 }
 
-int relais_avro_decode(const struct relais_avro *schema, struct relais_slice bytes,
-                       void *out, struct relais_arena *arena, uint32_t *field_ends,
-                       struct relais_error *err)
+int relais_avro_plan_decode(const struct relais_avro_plan *plan,
+                            struct relais_slice bytes, void *out,
+                            struct relais_arena *arena, uint32_t *field_ends,
+                            struct relais_error *err)
 {
     static const unsigned char none[1];
     struct decoder d;
@@ -572,7 +809,7 @@ int relais_avro_decode(const struct relais_avro *schema, struct relais_slice byt
     const struct relais_avro_op *op = NULL;
     const unsigned char *p;
 
-    d.plan = &schema->plan;
+    d.plan = plan;
     d.begin = bytes.ptr ? (const unsigned char *)bytes.ptr : none;
     d.end = d.begin + bytes.len;
     d.arena = arena;
@@ -587,4 +824,11 @@ int relais_avro_decode(const struct relais_avro *schema, struct relais_slice byt
         return relais_error_set(err, RELAIS_E_AVRO_INVALID, NULL,
                                 "bytes left over after the end");
     return 0;
+}
+
+int relais_avro_decode(const struct relais_avro *schema, struct relais_slice bytes,
+                       void *out, struct relais_arena *arena, uint32_t *field_ends,
+                       struct relais_error *err)
+{
+    return relais_avro_plan_decode(&schema->plan, bytes, out, arena, field_ends, err);
 }

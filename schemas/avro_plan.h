@@ -3,8 +3,8 @@
 
 /* The inside of the Avro engine, for schemas/avro_*.c only: the schema object and its
  * plan. A plan is a flat array of ops that encode and decode run in one loop, without
- * looking at the type tree. Today writer and reader are one schema; a (writer, reader)
- * pair will be another plan for the same loop.
+ * looking at the type tree. A (writer, reader) pair is another plan for the decoder's
+ * loop: ops in the writer's order, offsets of the reader's struct.
  *
  * A program is the run of ops, ended by OP_END, that handles one struct: the root, the
  * item of an array or map, a branch of a union, a record behind a pointer. Records inside
@@ -32,6 +32,16 @@ enum relais_avro_opcode {
     OP_NULL_OR_STRING,  /* b: rest */
     OP_NULL_OR_POINTER, /* a: program, b: rest */
     OP_MARK,            /* a: index of the top-level field that ends here */
+    /* of a (writer, reader) pair only */
+    OP_SKIP,     /* a: index in skips */
+    OP_CONSTANT, /* a: index in constants: the reader's default */
+    OP_ZERO,     /* a: bytes: null of [null, T] */
+    OP_SET,      /* a value of [null, T] follows */
+    OP_PROMOTE,  /* a: the writer's kind, b: the reader's */
+    OP_ENUM_MAP, /* a: first of its row in symbols, b: number of the writer's symbols */
+    OP_CHOOSE,   /* a: index in unions: the writer's branch decides, in place */
+    OP_WRAP,     /* flag: the reader's branch; a: program or NO_PROGRAM */
+    OP_REFUSE,   /* a: index in reasons */
 };
 
 /* flag of OP_NULL_OR*: the branch that is null. rest: the most bytes that the fixed-size
@@ -72,6 +82,15 @@ struct relais_avro_plan {
     uint32_t *branches; /* programs */
     uint32_t branch_count, branch_cap;
     uint32_t room_max; /* greatest room of a program */
+    /* of a (writer, reader) pair only */
+    const struct relais_avro_type **skips;
+    uint32_t skip_count, skip_cap;
+    struct relais_slice *constants;
+    uint32_t constant_count, constant_cap;
+    int32_t *symbols; /* the reader's index for the writer's; -1: none */
+    uint32_t symbol_count, symbol_cap;
+    const char **reasons;
+    uint32_t reason_count, reason_cap;
 };
 
 #define RELAIS_AVRO_ROOT   0
@@ -97,6 +116,33 @@ bool relais_avro_lay_out(struct relais_avro_type *type,
 int relais_avro_compile(struct relais_avro *schema,
                         struct relais_error *err) RELAIS_MUST_CHECK;
 void relais_avro_plan_release(struct relais_avro_plan *plan);
+
+/* Parts of a plan, for who writes one. Each returns the index of what was added. */
+uint32_t relais_avro_plan_op(struct relais_avro_plan *plan, enum relais_avro_opcode code,
+                             const char *path, uint32_t offset, uint32_t a);
+uint32_t relais_avro_plan_program(struct relais_avro_plan *plan,
+                                  const struct relais_avro_program *program);
+/* count branches, to be filled. */
+uint32_t relais_avro_plan_union(struct relais_avro_plan *plan, uint32_t count);
+/* items grown to hold one more; the caller counts it. */
+void *relais_avro_plan_grow(void *items, uint32_t count, uint32_t *cap, size_t size);
+/* The fewest bytes a value takes; memo: by type index, zeroed at first. A record that
+ * contains itself counts as 0 inside. */
+uint32_t relais_avro_least(const struct relais_avro_type *type, uint32_t *memo);
+/* "path.name" in the arena. */
+const char *relais_avro_join(struct relais_arena *arena, const char *path,
+                             const char *name);
+#define RELAIS_AVRO_STEPS_MAX (1u << 20) /* fields that a plan goes through */
+
+/* Runs a plan. */
+int relais_avro_plan_decode(const struct relais_avro_plan *plan,
+                            struct relais_slice bytes, void *out,
+                            struct relais_arena *arena, uint32_t *field_ends,
+                            struct relais_error *err) RELAIS_MUST_CHECK;
+/* A field's default into its zeroed slot. */
+int relais_avro_default_into(const struct relais_avro_field *field, void *slot,
+                             struct relais_arena *arena,
+                             struct relais_error *err) RELAIS_MUST_CHECK;
 
 /* Does a default, as written in a schema, fit its type? Unions: any branch (1.12).
  * budget: steps left; a default of a record in itself can be told in few words and be
