@@ -209,12 +209,12 @@ registry_version_of(struct registry_call *call, const struct registry_params *pa
     return NULL;
 }
 
-enum registry_level registry_level_in_force(const struct registry_call *call,
-                                            const char *name)
+enum relais_compat_level registry_level_in_force(const struct registry_call *call,
+                                                 const char *name)
 {
     const struct registry_subject *subject = registry_store_subject(call->store, name);
 
-    return subject && subject->level != REGISTRY_LEVEL_UNSET
+    return subject && subject->level != RELAIS_COMPAT_UNSET
                ? subject->level
                : registry_store_level(call->store);
 }

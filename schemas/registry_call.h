@@ -53,8 +53,8 @@ registry_version_of(struct registry_call *call, const struct registry_params *pa
 /* 1 .. 2^31-1, or -1 for the latest; 0: answered (42202). */
 int32_t registry_version_number(struct registry_call *call, const char *word);
 bool registry_subject_shown(const struct registry_subject *subject, bool deleted);
-enum registry_level registry_level_in_force(const struct registry_call *call,
-                                            const char *subject);
+enum relais_compat_level registry_level_in_force(const struct registry_call *call,
+                                                 const char *subject);
 
 registry_handler registry_subjects, registry_versions, registry_version_get,
     registry_version_schema, registry_version_referencedby, registry_register,

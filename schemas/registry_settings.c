@@ -11,29 +11,30 @@ void registry_contexts(struct registry_call *call, const struct registry_params 
 }
 
 /* The level of a subject alone; UNSET: none. subject "": the global one. */
-static enum registry_level own_level(const struct registry_call *call, const char *name)
+static enum relais_compat_level own_level(const struct registry_call *call,
+                                          const char *name)
 {
     const struct registry_subject *subject;
 
     if (!*name)
         return registry_store_level(call->store);
     subject = registry_store_subject(call->store, name);
-    return subject ? subject->level : REGISTRY_LEVEL_UNSET;
+    return subject ? subject->level : RELAIS_COMPAT_UNSET;
 }
 
-static void reply_level(struct registry_call *call, enum registry_level level)
+static void reply_level(struct registry_call *call, enum relais_compat_level level)
 {
-    registry_reply(call,
-                   json_pack("{s:s}", "compatibilityLevel", registry_level_name(level)));
+    registry_reply(
+        call, json_pack("{s:s}", "compatibilityLevel", relais_compat_level_name(level)));
 }
 
 void registry_config_get(struct registry_call *call, const struct registry_params *params)
 {
-    enum registry_level level = registry_flag(call, "defaultToGlobal")
-                                    ? registry_level_in_force(call, params->subject)
-                                    : own_level(call, params->subject);
+    enum relais_compat_level level = registry_flag(call, "defaultToGlobal")
+                                         ? registry_level_in_force(call, params->subject)
+                                         : own_level(call, params->subject);
 
-    if (level == REGISTRY_LEVEL_UNSET)
+    if (level == RELAIS_COMPAT_UNSET)
         registry_fail(call, 40408,
                       "Subject '%s' does not have subject-level compatibility configured",
                       params->subject);
@@ -46,13 +47,13 @@ void registry_config_put(struct registry_call *call, const struct registry_param
     json_t *body = registry_body(call);
     struct relais_error err = RELAIS_ERROR_INIT;
     const char *word;
-    enum registry_level level;
+    enum relais_compat_level level;
 
     if (!body)
         return;
     word = json_string_value(json_object_get(body, "compatibility"));
-    level = word ? registry_level_parse(word) : REGISTRY_LEVEL_UNSET;
-    if (level == REGISTRY_LEVEL_UNSET)
+    level = word ? relais_compat_level_parse(word) : RELAIS_COMPAT_UNSET;
+    if (level == RELAIS_COMPAT_UNSET)
         registry_fail(call, 42203,
                       "Invalid compatibility level. Valid values are none, backward, "
                       "forward, full, backward_transitive, forward_transitive, and "
@@ -68,14 +69,14 @@ void registry_config_put(struct registry_call *call, const struct registry_param
 void registry_config_delete(struct registry_call *call,
                             const struct registry_params *params)
 {
-    enum registry_level level = own_level(call, params->subject);
+    enum relais_compat_level level = own_level(call, params->subject);
     struct relais_error err = RELAIS_ERROR_INIT;
 
-    if (level == REGISTRY_LEVEL_UNSET)
+    if (level == RELAIS_COMPAT_UNSET)
         registry_fail(call, 40401, "Subject '%s' not found.", params->subject);
     else if (registry_store_set_level(call->store,
                                       params->subject[0] ? params->subject : NULL,
-                                      REGISTRY_LEVEL_UNSET, &err))
+                                      RELAIS_COMPAT_UNSET, &err))
         registry_fail_store(call, &err);
     else
         reply_level(call, level);

@@ -16,30 +16,8 @@ struct registry_store {
     size_t schema_count, schema_cap;
     struct registry_subject *subjects; /* by name */
     size_t subject_count, subject_cap;
-    enum registry_level level;
+    enum relais_compat_level level;
 };
-
-static const char *const level_names[] = {
-    [REGISTRY_LEVEL_UNSET] = "",
-    [REGISTRY_NONE] = "NONE",
-    [REGISTRY_BACKWARD] = "BACKWARD",
-    [REGISTRY_BACKWARD_TRANSITIVE] = "BACKWARD_TRANSITIVE",
-    [REGISTRY_FORWARD] = "FORWARD",
-    [REGISTRY_FORWARD_TRANSITIVE] = "FORWARD_TRANSITIVE",
-    [REGISTRY_FULL] = "FULL",
-    [REGISTRY_FULL_TRANSITIVE] = "FULL_TRANSITIVE",
-};
-
-const char *registry_level_name(enum registry_level level) { return level_names[level]; }
-
-enum registry_level registry_level_parse(const char *name)
-{
-    for (int i = REGISTRY_NONE; i <= REGISTRY_FULL_TRANSITIVE; i++) {
-        if (strcasecmp(name, level_names[i]) == 0)
-            return (enum registry_level)i;
-    }
-    return REGISTRY_LEVEL_UNSET;
-}
 
 int registry_identity_digest(struct relais_slice text,
                              unsigned char out[REGISTRY_IDENTITY_LEN],
@@ -139,7 +117,7 @@ registry_subject_latest(const struct registry_subject *subject, bool deleted)
     return NULL;
 }
 
-enum registry_level registry_store_level(const struct registry_store *store)
+enum relais_compat_level registry_store_level(const struct registry_store *store)
 {
     return store->level;
 }
@@ -214,13 +192,14 @@ static int apply_level(struct registry_store *store, const json_t *line)
 {
     const char *name = json_string_value(json_object_get(line, "subject"));
     const char *word = json_string_value(json_object_get(line, "level"));
-    enum registry_level level = word ? registry_level_parse(word) : REGISTRY_LEVEL_UNSET;
+    enum relais_compat_level level =
+        word ? relais_compat_level_parse(word) : RELAIS_COMPAT_UNSET;
     struct registry_subject *subject;
 
-    if (word && level == REGISTRY_LEVEL_UNSET)
+    if (word && level == RELAIS_COMPAT_UNSET)
         return -1;
     if (!name) {
-        store->level = word ? level : REGISTRY_BACKWARD;
+        store->level = word ? level : RELAIS_COMPAT_BACKWARD;
         return 0;
     }
     subject = subject_make(store, name);
@@ -253,7 +232,7 @@ static int apply_delete(struct registry_store *store, const json_t *line)
     }
     subject->version_count = kept;
     if (version == 0)
-        subject->level = REGISTRY_LEVEL_UNSET;
+        subject->level = RELAIS_COMPAT_UNSET;
     return 0;
 }
 
@@ -316,7 +295,7 @@ int registry_store_register(struct registry_store *store, const char *subject,
 }
 
 int registry_store_set_level(struct registry_store *store, const char *subject,
-                             enum registry_level level, struct relais_error *err)
+                             enum relais_compat_level level, struct relais_error *err)
 {
     json_t *line;
 
@@ -327,8 +306,8 @@ int registry_store_set_level(struct registry_store *store, const char *subject,
     line = json_pack("{s:s}", "op", "level");
     if (subject)
         json_object_set_new(line, "subject", json_string(subject));
-    if (level != REGISTRY_LEVEL_UNSET)
-        json_object_set_new(line, "level", json_string(level_names[level]));
+    if (level != RELAIS_COMPAT_UNSET)
+        json_object_set_new(line, "level", json_string(relais_compat_level_name(level)));
     return commit(store, line, err);
 }
 
@@ -345,7 +324,7 @@ struct registry_store *registry_store_open(const char *dir, struct relais_error 
 {
     struct registry_store *store = relais_zalloc(sizeof(*store));
 
-    store->level = REGISTRY_BACKWARD;
+    store->level = RELAIS_COMPAT_BACKWARD;
     if (registry_journal_open(&store->journal, dir, apply, store, err)) {
         registry_store_close(store);
         return NULL;

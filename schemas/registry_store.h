@@ -8,22 +8,11 @@
  * one at a time. Bounds: 10,000 schemas, 10,000 subjects, journal 256 MiB.
  */
 
-#include "core/buf.h"
+#include "schemas/compat.h"
 
 #define REGISTRY_IDENTITY_LEN 32
 #define REGISTRY_COUNT_MAX    10000
 #define REGISTRY_SUBJECT_MAX  512 /* bytes of a subject's name */
-
-enum registry_level {
-    REGISTRY_LEVEL_UNSET,
-    REGISTRY_NONE,
-    REGISTRY_BACKWARD,
-    REGISTRY_BACKWARD_TRANSITIVE,
-    REGISTRY_FORWARD,
-    REGISTRY_FORWARD_TRANSITIVE,
-    REGISTRY_FULL,
-    REGISTRY_FULL_TRANSITIVE,
-};
 
 struct registry_schema {
     struct relais_slice text; /* as first sent */
@@ -40,7 +29,7 @@ struct registry_subject {
     char *name;
     struct registry_version *versions; /* ascending */
     size_t version_count, version_cap;
-    enum registry_level level;
+    enum relais_compat_level level;
 };
 
 struct registry_store;
@@ -70,11 +59,7 @@ registry_store_holds(const struct registry_store *store,
 const struct registry_version *
 registry_subject_latest(const struct registry_subject *subject, bool deleted);
 
-enum registry_level registry_store_level(const struct registry_store *store);
-const char *registry_level_name(enum registry_level level);
-/* Any case; UNSET: no such level. */
-enum registry_level registry_level_parse(const char *name);
-
+enum relais_compat_level registry_store_level(const struct registry_store *store);
 /* The identity of a text (SHA-256 of registry_identity). Errors: JSON_INVALID, LIMIT. */
 int registry_identity_digest(struct relais_slice text,
                              unsigned char out[REGISTRY_IDENTITY_LEN],
@@ -89,7 +74,7 @@ int registry_store_register(struct registry_store *store, const char *subject,
                             struct relais_error *err) RELAIS_MUST_CHECK;
 /* subject NULL: the global level; UNSET: none of its own (global: BACKWARD). */
 int registry_store_set_level(struct registry_store *store, const char *subject,
-                             enum registry_level level,
+                             enum relais_compat_level level,
                              struct relais_error *err) RELAIS_MUST_CHECK;
 /* Hides (or, permanent, removes) one version, or with version 0 all of them; the level of
  * a subject deleted whole goes too. */

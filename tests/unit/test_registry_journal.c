@@ -89,8 +89,8 @@ static void test_everything_is_there_after_a_restart(void **state)
     assert_int_equal(put(store, "s1", 2), 2);
     assert_int_equal(put(store, "s2", 2), 2);
     assert_int_equal(put(store, "s3", 3), 3);
-    assert_int_equal(registry_store_set_level(store, "s1", REGISTRY_FULL, &err), 0);
-    assert_int_equal(registry_store_set_level(store, NULL, REGISTRY_NONE, &err), 0);
+    assert_int_equal(registry_store_set_level(store, "s1", RELAIS_COMPAT_FULL, &err), 0);
+    assert_int_equal(registry_store_set_level(store, NULL, RELAIS_COMPAT_NONE, &err), 0);
     assert_int_equal(registry_store_delete(store, "s1", 1, false, &err), 0);
     assert_int_equal(registry_store_delete(store, "s3", 0, false, &err), 0);
     assert_int_equal(registry_store_delete(store, "s3", 0, true, &err), 0);
@@ -101,8 +101,8 @@ static void test_everything_is_there_after_a_restart(void **state)
     assert_int_equal(subject->version_count, 2);
     assert_true(subject->versions[0].deleted);
     assert_false(subject->versions[1].deleted);
-    assert_int_equal(subject->level, REGISTRY_FULL);
-    assert_int_equal(registry_store_level(store), REGISTRY_NONE);
+    assert_int_equal(subject->level, RELAIS_COMPAT_FULL);
+    assert_int_equal(registry_store_level(store), RELAIS_COMPAT_NONE);
     assert_int_equal(registry_store_subject(store, "s3")->version_count, 0);
     assert_true(relais_slice_is(registry_store_schema(store, 3)->text,
                                 "{\"type\":\"fixed\",\"name\":\"F3\",\"size\":1}"));

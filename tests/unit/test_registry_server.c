@@ -304,7 +304,7 @@ static void test_levels_are_kept_per_subject_and_globally(void **state)
 }
 
 static void
-test_a_change_not_shown_to_be_safe_is_refused_until_the_level_is_none(void **state)
+test_a_change_that_breaks_readers_is_refused_until_the_level_is_none(void **state)
 {
     static const struct row before[] = {
         {"POST", "/subjects/s1/versions", BODY(A), 200, "{\"id\":1}"},
@@ -339,7 +339,13 @@ test_a_change_not_shown_to_be_safe_is_refused_until_the_level_is_none(void **sta
         ask("POST", "/subjects/s1/versions", JSON, BODY(A C_BARE), out, sizeof(out)),
         409);
     assert_non_null(strstr(out, "\"error_code\":40901"));
-    assert_non_null(strstr(out, "q.N.c: new field without a default"));
+    assert_non_null(strstr(out, "details: against version 1 (BACKWARD): "
+                                "READER_FIELD_MISSING_DEFAULT_VALUE N.c: field c "));
+    assert_int_equal(ask("POST", "/compatibility/subjects/s1/versions/1?verbose=true",
+                         JSON, BODY(A C_BARE), out, sizeof(out)),
+                     200);
+    assert_non_null(strstr(out, "{\"is_compatible\":false,\"messages\":[\"against "
+                                "version 1 (BACKWARD): READER_FIELD"));
     assert_int_equal(ask("POST", "/compatibility/subjects/s1/versions/1?verbose=true",
                          JSON, BROKEN, out, sizeof(out)),
                      200);
@@ -452,7 +458,7 @@ int main(void)
         TEST(test_content_types_of_clients_pass_and_text_does_not),
         TEST(test_a_body_over_1_mib_is_413_and_one_below_is_read),
         TEST(test_levels_are_kept_per_subject_and_globally),
-        TEST(test_a_change_not_shown_to_be_safe_is_refused_until_the_level_is_none),
+        TEST(test_a_change_that_breaks_readers_is_refused_until_the_level_is_none),
         TEST(test_only_a_transitive_level_looks_beyond_the_latest_version),
         TEST(test_deleting_is_soft_first_and_permanent_after),
         TEST(test_a_subjects_name_has_a_ceiling),
