@@ -72,6 +72,11 @@ static void update_parts(EVP_MD_CTX *ctx, const struct relais_slice *parts,
     }
 }
 
+void relais_md5(struct relais_slice s, unsigned char out[RELAIS_MD5_LEN])
+{
+    must(EVP_Q_digest(NULL, "MD5", NULL, s.ptr ? s.ptr : "", s.len, out, NULL));
+}
+
 struct relais_sha256 {
     EVP_MD_CTX *ctx;
 };

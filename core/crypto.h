@@ -25,6 +25,10 @@ void relais_sha256_peek(const struct relais_sha256 *sha,
 void relais_sha256_free(struct relais_sha256 *sha);
 void relais_sha256(struct relais_slice s, unsigned char out[RELAIS_SHA256_LEN]);
 
+/* MD5, for the fingerprints that Avro defines only: it protects nothing. */
+#define RELAIS_MD5_LEN 16
+void relais_md5(struct relais_slice s, unsigned char out[RELAIS_MD5_LEN]);
+
 /* A keyed HMAC-SHA-256 whose key schedule is done once. */
 struct relais_hmac;
 struct relais_hmac *relais_hmac_new(const unsigned char key[RELAIS_KEY_LEN]);
