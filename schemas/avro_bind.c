@@ -75,10 +75,7 @@ static int bind_long(struct binder *b, const struct relais_avro_type *type,
 
 static int bind_real(struct binder *b, const struct relais_value *v, double *out)
 {
-    if (v->kind != RELAIS_VALUE_DOUBLE && v->kind != RELAIS_VALUE_LONG)
-        return wrong(b, "not a number");
-    *out = v->kind == RELAIS_VALUE_DOUBLE ? v->real : (double)v->number;
-    return 0;
+    return relais_avro_real(v, out) ? 0 : wrong(b, "not a number");
 }
 
 static int bind_string(struct binder *b, const struct relais_avro_type *type,

@@ -2,6 +2,8 @@
  * table of default values. */
 #include "schemas/avro_plan.h"
 
+#include <math.h>
+
 /* bytes and fixed: code points U+0000 to U+00FF stand for bytes. -1: others are there. */
 static int64_t latin1_count(struct relais_slice s)
 {
@@ -17,6 +19,29 @@ static int64_t latin1_count(struct relais_slice s)
         i++;
     }
     return n;
+}
+
+bool relais_avro_real(const struct relais_value *v, double *out)
+{
+    static const struct {
+        const char *text;
+        double real;
+    } words[] = {{"NaN", NAN},
+                 {"Infinity", INFINITY},
+                 {"INF", INFINITY},
+                 {"-Infinity", -INFINITY},
+                 {"-INF", -INFINITY}};
+
+    if (v->kind == RELAIS_VALUE_LONG || v->kind == RELAIS_VALUE_DOUBLE) {
+        *out = v->kind == RELAIS_VALUE_LONG ? (double)v->number : v->real;
+        return true;
+    }
+    for (size_t i = 0; v->kind == RELAIS_VALUE_STRING && i < 5; i++)
+        if (relais_slice_is(v->text, words[i].text)) {
+            *out = words[i].real;
+            return true;
+        }
+    return false;
 }
 
 static bool record_fits(const struct relais_avro_type *type, const struct relais_value *v,
@@ -58,6 +83,8 @@ static bool enum_fits(const struct relais_avro_type *type, struct relais_slice s
 bool relais_avro_default_fits(const struct relais_avro_type *type,
                               const struct relais_value *v, int depth, uint32_t *budget)
 {
+    double real;
+
     if (depth > RELAIS_AVRO_DEPTH_MAX)
         *budget = 0;
     if (*budget == 0)
@@ -75,7 +102,7 @@ bool relais_avro_default_fits(const struct relais_avro_type *type,
         return v->kind == RELAIS_VALUE_LONG;
     case RELAIS_AVRO_FLOAT:
     case RELAIS_AVRO_DOUBLE:
-        return v->kind == RELAIS_VALUE_LONG || v->kind == RELAIS_VALUE_DOUBLE;
+        return relais_avro_real(v, &real);
     case RELAIS_AVRO_STRING:
         return v->kind == RELAIS_VALUE_STRING;
     case RELAIS_AVRO_BYTES:

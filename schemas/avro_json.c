@@ -264,23 +264,9 @@ static void *room(struct binder *b, size_t size)
 static int bind_real(struct binder *b, const struct relais_avro_type *type,
                      const struct relais_value *v, void *slot)
 {
-    static const struct {
-        const char *text;
-        double real;
-    } words[] = {{"NaN", NAN},
-                 {"Infinity", INFINITY},
-                 {"INF", INFINITY},
-                 {"-Infinity", -INFINITY},
-                 {"-INF", -INFINITY}};
-    double real = v->kind == RELAIS_VALUE_LONG ? (double)v->number : v->real;
-    bool known = v->kind == RELAIS_VALUE_LONG || v->kind == RELAIS_VALUE_DOUBLE;
+    double real;
 
-    for (size_t i = 0; !known && v->kind == RELAIS_VALUE_STRING && i < 5; i++)
-        if (relais_slice_is(v->text, words[i].text)) {
-            real = words[i].real;
-            known = true;
-        }
-    if (!known)
+    if (!relais_avro_real(v, &real))
         return wrong(b, type);
     if (type->kind == RELAIS_AVRO_DOUBLE)
         *(double *)slot = real;

@@ -75,9 +75,27 @@ static int text_of(struct parser *p, const struct relais_value *v, const char *n
     return *out ? 0 : invalid(p, name, "schema takes too much memory");
 }
 
-/* A list of distinct names: symbols, aliases. */
+/* doc is told on; of another kind it is ignored, as others do. */
+static int doc_of(struct parser *p, const struct relais_value *v, const char **out)
+{
+    return relais_value_text(v, "doc").ptr ? text_of(p, v, "doc", out) : 0;
+}
+
+/* Which texts a list may hold. */
+enum names { NAMES_SYMBOLS, NAMES_FULL, NAMES_ANY };
+
+static bool name_fits(struct relais_slice name, enum names which)
+{
+    if (which == NAMES_SYMBOLS)
+        return relais_avro_name_valid(name);
+    return which == NAMES_ANY ? !memchr(name.ptr, '\0', name.len)
+                              : relais_avro_full_name_valid(name);
+}
+
+/* A list of names: symbols, which are distinct, aliases of a type seen from `space`, or
+ * those of a field, which may be what no field of ours can be called. */
 static int names_of(struct parser *p, const struct relais_value *v, const char *name,
-                    bool dots, const char *space, const char *const **out,
+                    enum names which, const char *space, const char *const **out,
                     size_t *count_out)
 {
     const struct relais_value *list = relais_value_get(v, name), *item;
@@ -92,15 +110,13 @@ static int names_of(struct parser *p, const struct relais_value *v, const char *
     if (!(names = take(p, (list->count + 1) * sizeof(*names))))
         return -1;
     for (item = list->child; item; item = item->next) {
-        if (item->kind != RELAIS_VALUE_STRING ||
-            !(dots ? relais_avro_full_name_valid(item->text)
-                   : relais_avro_name_valid(item->text)))
+        if (item->kind != RELAIS_VALUE_STRING || !name_fits(item->text, which))
             return invalid(p, name, "not a name: letters, digits and _ only");
         if (!(names[n] = relais_avro_full_name(p->arena, item->text, space)))
             return invalid(p, name, "schema takes too much memory");
         n++;
     }
-    if (relais_avro_twice(names, n))
+    if (which == NAMES_SYMBOLS && relais_avro_twice(names, n))
         return invalid(p, name, "the same name twice");
     *out = names;
     *count_out = n;
@@ -120,7 +136,7 @@ static int64_t define(struct parser *p, const struct relais_value *v, const char
 
     if (!name.ptr || !relais_avro_full_name_valid(name))
         return invalid(p, "name", "absent, or not a name: letters, digits and _ only");
-    if (own) {
+    if (own && own->kind != RELAIS_VALUE_NULL) {
         if (own->kind != RELAIS_VALUE_STRING ||
             (own->text.len && !relais_avro_full_name_valid(own->text)))
             return invalid(p, "namespace", "not names joined by dots");
@@ -138,8 +154,9 @@ static int64_t define(struct parser *p, const struct relais_value *v, const char
                        p->names.count == RELAIS_AVRO_NAMED_MAX
                            ? "more than 10,000 named types"
                            : "defined twice");
-    if (names_of(p, v, "aliases", true, *space_out, &type->aliases, &type->alias_count) ||
-        text_of(p, v, "doc", &type->doc))
+    if (names_of(p, v, "aliases", NAMES_FULL, *space_out, &type->aliases,
+                 &type->alias_count) ||
+        doc_of(p, v, &type->doc))
         return -1;
     return index;
 }
@@ -195,9 +212,9 @@ static int parse_field(struct parser *p, const struct relais_value *v, const cha
     }
     field->default_value = relais_value_get(v, "default");
     field->has_default = field->default_value != NULL;
-    if (text_of(p, v, "doc", &field->doc) || text_of(p, v, "order", &order) ||
+    if (doc_of(p, v, &field->doc) || text_of(p, v, "order", &order) ||
         one_of(p, "order", order, "ascending", "descending", "ignore") ||
-        names_of(p, v, "aliases", false, NULL, &field->aliases, &field->alias_count))
+        names_of(p, v, "aliases", NAMES_ANY, NULL, &field->aliases, &field->alias_count))
         return -1;
     return parse_attributes(p, v, field);
 }
@@ -268,7 +285,7 @@ static struct relais_avro_type *parse_enum(struct parser *p, const struct relais
         invalid(p, "symbols", "absent");
         return NULL;
     }
-    if (names_of(p, v, "symbols", false, NULL, &type->symbols, &count) ||
+    if (names_of(p, v, "symbols", NAMES_SYMBOLS, NULL, &type->symbols, &count) ||
         text_of(p, v, "default", &symbol))
         return NULL;
     type->count = (uint32_t)count;
@@ -399,6 +416,9 @@ static struct relais_avro_type *parse_reference(struct parser *p,
     }
     full = relais_avro_full_name(p->arena, name, space);
     index = full ? relais_avro_names_find(&p->names, full) : -1;
+    /* a type without a namespace can be named nowhere else: as Java does */
+    if (index < 0 && full && space[0])
+        index = relais_avro_names_find(&p->names, relais_arena_slice(p->arena, name).ptr);
     if (index < 0) {
         invalid(p, NULL, "type not defined before it is used");
         return NULL;
@@ -483,7 +503,7 @@ parse_object(struct parser *p, const struct relais_value *v, const char *space, 
     }
     if (relais_avro_is_primitive(name, &kind))
         type = laid_out(p, new_type(p, kind, v), NULL);
-    else if (relais_slice_is(name, "record"))
+    else if (relais_slice_is(name, "record") || relais_slice_is(name, "error"))
         type = parse_record(p, v, space, depth);
     else if (relais_slice_is(name, "enum"))
         type = parse_enum(p, v, space);

@@ -144,6 +144,8 @@ int relais_avro_default_into(const struct relais_avro_field *field, void *slot,
                              struct relais_arena *arena,
                              struct relais_error *err) RELAIS_MUST_CHECK;
 
+/* A number, or "NaN", "Infinity", "-Infinity" ("INF", "-INF") in JSON. */
+bool relais_avro_real(const struct relais_value *v, double *out);
 /* Does a default, as written in a schema, fit its type? Unions: any branch (1.12).
  * budget: steps left; a default of a record in itself can be told in few words and be
  * without end. */
