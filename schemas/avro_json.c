@@ -2,9 +2,7 @@
 #include "schemas/avro_json.h"
 #include "schemas/avro_plan.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static const char *const kind_names[] = {
     [RELAIS_AVRO_NULL] = "null",   [RELAIS_AVRO_BOOLEAN] = "boolean",
@@ -47,28 +45,20 @@ static int put_string(struct printer *p, struct relais_slice s)
     return relais_json_string(p->out, s) ? full(p) : 0;
 }
 
+/* What is not plain ASCII is escaped: bytes are no text for a terminal or a splitter of
+ * lines. */
 static int put_latin1(struct printer *p, const void *bytes, size_t len)
 {
     const unsigned char *from = bytes;
-    char utf8[2];
 
     if (put(p, "\""))
         return -1;
     for (size_t i = 0; i < len; i++) {
-        size_t n = 1;
+        bool plain =
+            from[i] >= 0x20 && from[i] < 0x7f && from[i] != '"' && from[i] != '\\';
 
-        if (from[i] < 0x20 || from[i] == '"' || from[i] == '\\' || from[i] == 0x7f) {
-            if (relais_buf_printf(p->out, "\\u%04x", from[i]))
-                return full(p);
-            continue;
-        }
-        utf8[0] = (char)from[i];
-        if (from[i] >= 0x80) {
-            utf8[0] = (char)(0xc0 | from[i] >> 6);
-            utf8[1] = (char)(0x80 | (from[i] & 0x3f));
-            n = 2;
-        }
-        if (relais_buf_add(p->out, utf8, n))
+        if (plain ? relais_buf_add(p->out, &from[i], 1)
+                  : relais_buf_printf(p->out, "\\u%04x", from[i]))
             return full(p);
     }
     return put(p, "\"");
@@ -79,21 +69,6 @@ static int put_real(struct printer *p, double real)
     struct relais_value v = {.kind = RELAIS_VALUE_DOUBLE, .real = real};
 
     return relais_value_print(&v, p->out) ? full(p) : 0;
-}
-
-/* The double that is written with the fewest digits that read back as this float. */
-static double shortest(float value)
-{
-    char text[32];
-
-    if (!isfinite(value))
-        return (double)value;
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
-            break;
-    }
-    return strtod(text, NULL);
 }
 
 static int print_items(struct printer *p, const struct relais_avro_type *type,
@@ -204,7 +179,7 @@ static int print(struct printer *p, const struct relais_avro_type *type, const v
                    ? full(p)
                    : 0;
     case RELAIS_AVRO_FLOAT:
-        return put_real(p, shortest(*(const float *)slot));
+        return put_real(p, (double)*(const float *)slot);
     case RELAIS_AVRO_DOUBLE:
         return put_real(p, *(const double *)slot);
     case RELAIS_AVRO_BYTES:
