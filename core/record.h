@@ -75,8 +75,7 @@ struct relais_record {
         charge; /* header and block as read, for parking; ptr NULL: none or too large */
     struct relais_error problem; /* PARKED: why; class DATA */
     /* Of a log (replication, outbox) */
-    int64_t observed_us;         /* commit time: constate_le where the value has none; 0:
-                                    not of a log */
+    int64_t observed_us;         /* commit time, its constate_le; 0: not of a log */
     bool initial;                /* SNAPSHOT of a first load: nature INITIALISATION */
     struct relais_slice id;      /* FACT: the source's own UUID; ptr NULL: none */
     struct relais_slice trace;   /* the source's own traceparent; ptr NULL: none */

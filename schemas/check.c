@@ -206,14 +206,15 @@ static int set_text(struct relais_arena *arena, struct relais_value *rec,
 
 static int set_number(struct relais_arena *arena, struct relais_value *rec,
                       const char *name, enum relais_value_kind kind, int64_t number,
-                      struct relais_error *err)
+                      bool only_absent, struct relais_error *err)
 {
     bool made;
     struct relais_value *v = member(arena, rec, name, kind, &made);
 
     if (!v)
         return full(err, name);
-    if (made) {
+    if (made || !only_absent) {
+        v->kind = kind;
         v->number = number;
         v->boolean = number != 0;
     }
@@ -345,19 +346,20 @@ static int complete_entete(const struct relais_checker *checker,
     bool fact = rec->kind == RELAIS_RECORD_FACT;
     struct relais_slice nature;
 
-    if (rec->observed_us && set_number(arena, entete, "constate_le", RELAIS_VALUE_INSTANT,
-                                       rec->observed_us, err))
-        return -1;
-    if (set_text(arena, entete, "source", relais_slice_str(checker->source), true, err) ||
+    if (set_text(arena, entete, "source", relais_slice_str(checker->source),
+                 !rec->observed_us, err) ||
         complete_territory(checker, arena, entete, err) ||
         set_text(arena, entete, "nature", RELAIS_SLICE("NORMAL"), true, err) ||
-        set_number(arena, entete, "sequence", RELAIS_VALUE_LONG, 0, err) ||
-        set_number(arena, entete, "derive", RELAIS_VALUE_BOOL, !fact, err) ||
-        complete_origin(rec, arena, entete, err))
+        set_number(arena, entete, "sequence", RELAIS_VALUE_LONG, 0, true, err) ||
+        set_number(arena, entete, "derive", RELAIS_VALUE_BOOL, !fact, true, err) ||
+        complete_origin(rec, arena, entete, err) ||
+        (rec->observed_us &&
+         set_number(arena, entete, "constate_le", RELAIS_VALUE_INSTANT, rec->observed_us,
+                    false, err)))
         return -1;
     if (!fact)
         return set_text(arena, entete, "id", relais_slice_str(no_id), false, err) ||
-                       set_number(arena, entete, "survenu_le", RELAIS_VALUE_DAY, 0,
+                       set_number(arena, entete, "survenu_le", RELAIS_VALUE_DAY, 0, true,
                                   err) ||
                        set_text(arena, value, "fait", RELAIS_SLICE("INCONNU"), false, err)
                    ? -1

@@ -62,6 +62,41 @@ static struct relais_value *value_of(const struct row *row, struct relais_batch 
     return value;
 }
 
+/* The row as ready Avro, clear, of another source and of another day by its own words. */
+static struct relais_slice ready_of(const struct row *row, struct relais_batch *out)
+{
+    const struct relais_contract *contract = relais_catalog_find("EvenementDroit");
+    struct relais_buf bytes = RELAIS_BUF_INIT(1u << 16);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_value *value = value_of(row, out);
+    struct relais_value *entete = relais_value_get(value, "entete");
+    void *data = relais_arena_zalloc(&out->arena, contract->size);
+    struct relais_slice ready;
+    struct relais_value *more = relais_value_parse(
+        &out->arena,
+        RELAIS_SLICE("{\"id\":\"2f0c9b64-0c5e-4c0a-9d3e-000000000000\",\"source\":"
+                     "\"urn:relais:autre:dep93\",\"sequence\":77,\"territoire\":"
+                     "\"dep93\",\"constate_le\":\"2020-01-01T00:00:00.000000Z\","
+                     "\"nature\":\"NORMAL\",\"derive\":true,\"origine\":{\"depot\":"
+                     "\"autre\",\"position\":\"0\"}}"),
+        &err);
+
+    assert_non_null(more);
+    entete->last->next = more->child;
+    entete->last = more->last;
+    entete->count += more->count;
+    assert_int_equal(
+        relais_value_add_string(&out->arena, value, "droit",
+                                RELAIS_SLICE("2f0c9b64-0c5e-4c0a-9d3e-111111111111")),
+        0);
+    if (relais_avro_bind(contract->schema, value, data, &out->arena, NULL, &err) ||
+        relais_avro_encode(contract->schema, data, &bytes, NULL, &err))
+        fail_msg("%s %s", err.where, err.text);
+    ready = relais_arena_slice(&out->arena, relais_buf_slice(&bytes));
+    relais_buf_release(&bytes);
+    return ready;
+}
+
 static int log_poll(void *state, struct relais_batch *out, int timeout_ms,
                     struct relais_error *err)
 {
@@ -91,6 +126,8 @@ static int log_poll(void *state, struct relais_batch *out, int timeout_ms,
         if (row->kind == PARKED) {
             rec->kind = RELAIS_RECORD_PARKED;
             relais_error_set(&rec->problem, RELAIS_E_JSON_INVALID, "payload", "line 1");
+        } else if (row->kind == READY) {
+            rec->encoded = ready_of(row, out);
         } else {
             rec->value = value_of(row, out);
         }
@@ -170,6 +207,29 @@ static void test_log_fact_keeps_its_id_trace_and_commit_time(void **state)
     assert_true(relais_slice_is(event->entete->origine.depot, "relais_dep93_essai"));
     assert_true(relais_slice_is(event->entete->origine.position, "0/16B3748/1"));
     assert_false(event->entete->derive);
+    essai_events_free(&all);
+}
+
+static void test_log_decides_source_time_and_place_of_ready_avro(void **state)
+{
+    static const char id[] = "2f0c9b64-0c5e-4c0a-9d3e-6d1f0a9b7c11";
+    struct essai *e = *state;
+    const struct entete *entete;
+    struct essai_events all;
+
+    row(READY, "0/16B3748/1", NOON, 1, 10000)->id = id;
+    assert_int_equal(essai_run(e, false, ""), 0);
+    all = essai_events(e, TOPIC);
+    assert_int_equal(all.count, 1);
+    entete = all.items[0].entete;
+    assert_true(relais_slice_is(entete->id, id));
+    assert_true(relais_slice_is(entete->source, "urn:relais:essai:dep93"));
+    assert_true(relais_slice_is(entete->origine.position, "0/16B3748/1"));
+    assert_int_equal(entete->constate_le, NOON);
+    assert_int_equal(entete->sequence, 1);
+    assert_true(relais_slice_is(entete->dossier, all.items[0].message->key));
+    assert_memory_equal(entete->dossier.ptr, "d1-", 3);
+    assert_int_equal(all.items[0].droit->montant_mensuel_centimes.value, 10000);
     essai_events_free(&all);
 }
 
@@ -321,6 +381,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_log_fact_keeps_its_id_trace_and_commit_time,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_log_decides_source_time_and_place_of_ready_avro, setup, teardown),
         cmocka_unit_test_setup_teardown(test_log_given_again_publishes_nothing_twice,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
