@@ -120,7 +120,7 @@ static int compat(struct cli *cli, struct relais_error *err)
     size_t count = (size_t)cli->arg_count - 1, opened = 0;
     struct relais_avro **schemas = relais_zalloc(count * sizeof(*schemas));
     struct relais_compat report = RELAIS_COMPAT_INIT;
-    int status = COMPAT_STATUS_ERROR;
+    int status = 0;
 
     if (level == RELAIS_COMPAT_UNSET) {
         relais_error_set(err, RELAIS_E_USAGE, "--level",
@@ -141,9 +141,7 @@ out:
         relais_avro_free(schemas[opened]);
     free(schemas);
     relais_compat_release(&report);
-    if (err->code)
-        cli_fail(cli, err);
-    return err->code ? COMPAT_STATUS_ERROR : status;
+    return status;
 }
 
 /* ---- data -------------------------------------------------------------------------- */
@@ -268,14 +266,16 @@ static int resolve(struct cli *cli, struct relais_error *err)
     bool in_hex = true, out_hex = false;
 
     if (!paths[0] || !paths[1])
-        return relais_error_set(err, RELAIS_E_USAGE, "resolve",
-                                "--writer et --reader sont attendus");
-    if (form_of(cli, "in", &in_hex, err) || form_of(cli, "out", &out_hex, err) ||
-        once_standard(paths, 2, true, err))
-        return -1;
-    if ((writer = open_schema(paths[0], err)) && (reader = open_schema(paths[1], err)) &&
-        read_written(writer, in_hex, &bytes, err) == 0 &&
-        schema_datum_resolve(&datum, writer, reader, relais_buf_slice(&bytes), err) == 0)
+        relais_error_set(err, RELAIS_E_USAGE, "resolve",
+                         "--writer et --reader sont attendus");
+    else if (form_of(cli, "in", &in_hex, err) == 0 &&
+             form_of(cli, "out", &out_hex, err) == 0 &&
+             once_standard(paths, 2, true, err) == 0 &&
+             (writer = open_schema(paths[0], err)) &&
+             (reader = open_schema(paths[1], err)) &&
+             read_written(writer, in_hex, &bytes, err) == 0 &&
+             schema_datum_resolve(&datum, writer, reader, relais_buf_slice(&bytes),
+                                  err) == 0)
         (void)!(out_hex ? write_bytes(&datum, true, err)
                         : write_json(&datum, false, err));
     schema_datum_release(&datum);
@@ -287,43 +287,51 @@ static int resolve(struct cli *cli, struct relais_error *err)
 
 /* ---- the command ------------------------------------------------------------------- */
 
-static const struct {
+/* run: the exit status where err stays clear. error_status: the one of an error, 0: that
+ * of its class. */
+static const struct verb {
     const char *name;
     int arg_min, arg_max; /* files */
     int (*run)(struct cli *cli, struct relais_error *err);
+    int error_status;
 } verbs[] = {
-    {"canonical", 1, 1, canonical}, {"fingerprint", 1, 1, fingerprint},
-    {"compat", 2, 999, compat},     {"resolve", 0, 0, resolve},
-    {"decode", 1, 1, decode},       {"encode", 1, 1, encode},
+    {"canonical", 1, 1, canonical, 0}, {"fingerprint", 1, 1, fingerprint, 0},
+    {"resolve", 0, 0, resolve, 0},     {"decode", 1, 1, decode, 0},
+    {"encode", 1, 1, encode, 0},       {"compat", 2, 999, compat, COMPAT_STATUS_ERROR},
 };
+
+static const struct verb *verb_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+        if (strcmp(name, verbs[i].name) == 0)
+            return &verbs[i];
+    return NULL;
+}
 
 static int run(struct cli *cli)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
-    const char *verb = cli->arg_count ? cli->args[0] : "";
-    int files = cli->arg_count - 1, status;
+    const struct verb *verb = verb_of(cli->arg_count ? cli->args[0] : "");
+    int files = cli->arg_count - 1, status = 0;
 
     if (cli_value(cli, "batch") && !cli->arg_count)
         return schema_batch();
-    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-        if (strcmp(verb, verbs[i].name) != 0)
-            continue;
-        if (files < verbs[i].arg_min || files > verbs[i].arg_max) {
-            relais_error_set(&err, RELAIS_E_USAGE, verb, "%s",
-                             files < verbs[i].arg_min ? "il manque un fichier"
-                                                      : "un fichier de trop");
-            status = cli_fail(cli, &err);
-            return verbs[i].run == compat ? COMPAT_STATUS_ERROR : status;
-        }
-        status = verbs[i].run(cli, &err);
-        if (verbs[i].run == compat)
-            return status;
-        return err.code ? cli_fail(cli, &err) : 0;
-    }
-    relais_error_set(
-        &err, RELAIS_E_USAGE, "schema",
-        "canonical, fingerprint, compat, resolve, decode, encode ou --batch");
-    return cli_fail(cli, &err);
+    if (!verb)
+        relais_error_set(
+            &err, RELAIS_E_USAGE, "schema",
+            "canonical, fingerprint, compat, resolve, decode, encode ou --batch");
+    else if (files < verb->arg_min || files > verb->arg_max)
+        relais_error_set(&err, RELAIS_E_USAGE, verb->name, "%s",
+                         files < verb->arg_min ? "il manque un fichier"
+                                               : "un fichier de trop");
+    else
+        status = verb->run(cli, &err);
+    if (!err.code && (fflush(stdout) || ferror(stdout)))
+        relais_error_set(&err, RELAIS_E_IO, "-", "%s", strerror(errno));
+    if (!err.code)
+        return status;
+    status = cli_fail(cli, &err);
+    return verb && verb->error_status ? verb->error_status : status;
 }
 
 static const struct cli_option options[] = {

@@ -224,18 +224,10 @@ out:
 /* {"type":"record","name":"fr.relais.R"} */
 static int op_parse(struct request *r)
 {
-    static const char *const kinds[] = {
-        [RELAIS_AVRO_NULL] = "null",   [RELAIS_AVRO_BOOLEAN] = "boolean",
-        [RELAIS_AVRO_INT] = "int",     [RELAIS_AVRO_LONG] = "long",
-        [RELAIS_AVRO_FLOAT] = "float", [RELAIS_AVRO_DOUBLE] = "double",
-        [RELAIS_AVRO_BYTES] = "bytes", [RELAIS_AVRO_STRING] = "string",
-        [RELAIS_AVRO_FIXED] = "fixed", [RELAIS_AVRO_ENUM] = "enum",
-        [RELAIS_AVRO_ARRAY] = "array", [RELAIS_AVRO_MAP] = "map",
-        [RELAIS_AVRO_UNION] = "union", [RELAIS_AVRO_RECORD] = "record",
-    };
     const struct relais_avro_type *root = relais_avro_root(r->schema);
 
-    return relais_buf_printf(r->out, "{\"type\":\"%s\"%s%s%s}", kinds[root->kind],
+    return relais_buf_printf(r->out, "{\"type\":\"%s\"%s%s%s}",
+                             relais_avro_kind_name(root->kind),
                              root->name ? ",\"name\":\"" : "",
                              root->name ? root->name : "", root->name ? "\"" : "")
                ? full(r)

@@ -132,6 +132,9 @@ struct relais_avro_type {
 
 struct relais_avro;
 
+/* "null", "record"... */
+const char *relais_avro_kind_name(enum relais_avro_kind kind);
+
 /* Parses and compiles. Errors: SCHEMA_INVALID, where = path ("fields[3].type"), text =
  * the rule broken. */
 struct relais_avro *relais_avro_new(struct relais_slice text,

@@ -4,20 +4,10 @@
 
 #include <stdio.h>
 
-static const char *const kind_names[] = {
-    [RELAIS_AVRO_NULL] = "null",   [RELAIS_AVRO_BOOLEAN] = "boolean",
-    [RELAIS_AVRO_INT] = "int",     [RELAIS_AVRO_LONG] = "long",
-    [RELAIS_AVRO_FLOAT] = "float", [RELAIS_AVRO_DOUBLE] = "double",
-    [RELAIS_AVRO_BYTES] = "bytes", [RELAIS_AVRO_STRING] = "string",
-    [RELAIS_AVRO_FIXED] = "fixed", [RELAIS_AVRO_ENUM] = "enum",
-    [RELAIS_AVRO_ARRAY] = "array", [RELAIS_AVRO_MAP] = "map",
-    [RELAIS_AVRO_UNION] = "union", [RELAIS_AVRO_RECORD] = "record",
-};
-
 /* The name of a union's branch. */
 static const char *branch_name(const struct relais_avro_type *type)
 {
-    return type->name ? type->name : kind_names[type->kind];
+    return type->name ? type->name : relais_avro_kind_name(type->kind);
 }
 
 /* ---- to text ----------------------------------------------------------------------- */

@@ -34,22 +34,27 @@ bool relais_avro_full_name_valid(struct relais_slice s)
 
 bool relais_avro_is_primitive(struct relais_slice s, enum relais_avro_kind *kind_out)
 {
-    static const struct {
-        const char *name;
-        enum relais_avro_kind kind;
-    } primitives[] = {
-        {"null", RELAIS_AVRO_NULL},   {"boolean", RELAIS_AVRO_BOOLEAN},
-        {"int", RELAIS_AVRO_INT},     {"long", RELAIS_AVRO_LONG},
-        {"float", RELAIS_AVRO_FLOAT}, {"double", RELAIS_AVRO_DOUBLE},
-        {"bytes", RELAIS_AVRO_BYTES}, {"string", RELAIS_AVRO_STRING},
-    };
-
-    for (size_t i = 0; i < sizeof(primitives) / sizeof(*primitives); i++)
-        if (relais_slice_is(s, primitives[i].name)) {
-            *kind_out = primitives[i].kind;
+    for (int i = RELAIS_AVRO_NULL; i <= RELAIS_AVRO_STRING; i++)
+        if (relais_slice_is(s, relais_avro_kind_name((enum relais_avro_kind)i))) {
+            *kind_out = (enum relais_avro_kind)i;
             return true;
         }
     return false;
+}
+
+const char *relais_avro_kind_name(enum relais_avro_kind kind)
+{
+    static const char *const names[] = {
+        [RELAIS_AVRO_NULL] = "null",   [RELAIS_AVRO_BOOLEAN] = "boolean",
+        [RELAIS_AVRO_INT] = "int",     [RELAIS_AVRO_LONG] = "long",
+        [RELAIS_AVRO_FLOAT] = "float", [RELAIS_AVRO_DOUBLE] = "double",
+        [RELAIS_AVRO_BYTES] = "bytes", [RELAIS_AVRO_STRING] = "string",
+        [RELAIS_AVRO_FIXED] = "fixed", [RELAIS_AVRO_ENUM] = "enum",
+        [RELAIS_AVRO_ARRAY] = "array", [RELAIS_AVRO_MAP] = "map",
+        [RELAIS_AVRO_UNION] = "union", [RELAIS_AVRO_RECORD] = "record",
+    };
+
+    return names[kind];
 }
 
 const char *relais_avro_full_name(struct relais_arena *arena, struct relais_slice name,

@@ -137,16 +137,6 @@ static uint32_t emit(struct resolver *r, enum relais_avro_opcode code, struct pl
     return relais_avro_plan_op(r->plan, code, at.path, at.offset, a);
 }
 
-static const char *const kind_names[] = {
-    [RELAIS_AVRO_NULL] = "null",     [RELAIS_AVRO_BOOLEAN] = "boolean",
-    [RELAIS_AVRO_INT] = "int",       [RELAIS_AVRO_LONG] = "long",
-    [RELAIS_AVRO_FLOAT] = "float",   [RELAIS_AVRO_DOUBLE] = "double",
-    [RELAIS_AVRO_BYTES] = "bytes",   [RELAIS_AVRO_STRING] = "string",
-    [RELAIS_AVRO_FIXED] = "fixed",   [RELAIS_AVRO_ENUM] = "enum",
-    [RELAIS_AVRO_ARRAY] = "array",   [RELAIS_AVRO_MAP] = "map",
-    [RELAIS_AVRO_UNION] = "a union", [RELAIS_AVRO_RECORD] = "record",
-};
-
 static void refuse(struct resolver *r, struct place at, const char *reason)
 {
     struct relais_avro_plan *plan = r->plan;
@@ -164,10 +154,12 @@ static void refuse_pair(struct resolver *r, const struct relais_avro_type *write
 
     if (writer->kind == reader->kind && is_named(writer->kind))
         text = relais_arena_printf(r->arena, "%s %s cannot be read as %s",
-                                   kind_names[writer->kind], writer->name, reader->name);
+                                   relais_avro_kind_name(writer->kind), writer->name,
+                                   reader->name);
     else
         text = relais_arena_printf(r->arena, "%s cannot be read as %s",
-                                   kind_names[writer->kind], kind_names[reader->kind]);
+                                   relais_avro_kind_name(writer->kind),
+                                   relais_avro_kind_name(reader->kind));
     refuse(r, at, text.ptr ? text.ptr : "cannot be read");
 }
 

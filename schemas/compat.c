@@ -57,16 +57,6 @@ static bool asks_backward(enum relais_compat_level level)
            level == RELAIS_COMPAT_BACKWARD_TRANSITIVE || level >= RELAIS_COMPAT_FULL;
 }
 
-static const char *const kinds[] = {
-    [RELAIS_AVRO_NULL] = "null",   [RELAIS_AVRO_BOOLEAN] = "boolean",
-    [RELAIS_AVRO_INT] = "int",     [RELAIS_AVRO_LONG] = "long",
-    [RELAIS_AVRO_FLOAT] = "float", [RELAIS_AVRO_DOUBLE] = "double",
-    [RELAIS_AVRO_BYTES] = "bytes", [RELAIS_AVRO_STRING] = "string",
-    [RELAIS_AVRO_FIXED] = "fixed", [RELAIS_AVRO_ENUM] = "enum",
-    [RELAIS_AVRO_ARRAY] = "array", [RELAIS_AVRO_MAP] = "map",
-    [RELAIS_AVRO_UNION] = "union", [RELAIS_AVRO_RECORD] = "record",
-};
-
 /* ---- causes ------------------------------------------------------------------------ */
 
 /* "record fr.relais.R", "array", "[null, string]". */
@@ -77,14 +67,16 @@ static const char *describe(struct compat *c, const struct relais_avro_type *typ
 
     if (type->kind != RELAIS_AVRO_UNION)
         return type->name
-                   ? relais_arena_printf(arena, "%s %s", kinds[type->kind], type->name)
+                   ? relais_arena_printf(arena, "%s %s",
+                                         relais_avro_kind_name(type->kind), type->name)
                          .ptr
-                   : kinds[type->kind];
+                   : relais_avro_kind_name(type->kind);
     for (uint32_t i = 0; text.ptr && i < type->count && i < LIST_SHOWN; i++) {
         const struct relais_avro_type *branch = type->branches[i];
 
         text = relais_arena_printf(arena, "%s%s%s", text.ptr, i ? ", " : "",
-                                   branch->name ? branch->name : kinds[branch->kind]);
+                                   branch->name ? branch->name
+                                                : relais_avro_kind_name(branch->kind));
     }
     if (!text.ptr)
         return NULL;
@@ -103,9 +95,18 @@ static const char *writer_word(const struct compat *c)
     return c->forward ? "newer" : "older";
 }
 
+/* The same within a sentence; a full arena is found by tell(). */
+static const char *said(struct compat *c, const struct relais_avro_type *type)
+{
+    const char *text = describe(c, type);
+
+    return text ? text : "";
+}
+
 /* What stands on both sides and the sentence; always false. */
-static bool tell(struct compat *c, enum relais_compat_rule rule, const char *reader,
-                 const char *writer, struct relais_slice text)
+static bool tell(struct compat *c, enum relais_compat_rule rule,
+                 const struct relais_avro_type *reader,
+                 const struct relais_avro_type *writer, struct relais_slice text)
 {
     struct relais_compat *report = c->report;
     struct relais_compat_cause *cause;
@@ -123,11 +124,11 @@ static bool tell(struct compat *c, enum relais_compat_rule rule, const char *rea
         .path = relais_arena_slice(&report->arena,
                                    (struct relais_slice){c->path, c->path_len})
                     .ptr,
-        .reader = reader,
-        .writer = writer,
+        .reader = describe(c, reader),
+        .writer = describe(c, writer),
         .text = text.ptr,
     };
-    if (!cause->path || !reader || !writer || !text.ptr)
+    if (!cause->path || !cause->reader || !cause->writer || !cause->text)
         c->full = true;
     return false;
 }
@@ -135,34 +136,26 @@ static bool tell(struct compat *c, enum relais_compat_rule rule, const char *rea
 static bool type_mismatch(struct compat *c, const struct relais_avro_type *reader,
                           const struct relais_avro_type *writer)
 {
-    const char *to, *from;
-
     if (c->silent)
         return false;
-    to = describe(c, reader);
-    from = describe(c, writer);
-    return tell(c, RELAIS_COMPAT_TYPE_MISMATCH, to, from,
+    return tell(c, RELAIS_COMPAT_TYPE_MISMATCH, reader, writer,
                 relais_arena_printf(&c->report->arena,
                                     "%s of the %s schema cannot be read as %s of the %s",
-                                    from ? from : "", writer_word(c), to ? to : "",
+                                    said(c, writer), writer_word(c), said(c, reader),
                                     reader_word(c)));
 }
 
 static bool name_mismatch(struct compat *c, const struct relais_avro_type *reader,
                           const struct relais_avro_type *writer)
 {
-    const char *to, *from;
-
     if (c->silent)
         return false;
-    to = describe(c, reader);
-    from = describe(c, writer);
-    return tell(c, RELAIS_COMPAT_NAME_MISMATCH, to, from,
+    return tell(c, RELAIS_COMPAT_NAME_MISMATCH, reader, writer,
                 relais_arena_printf(&c->report->arena,
                                     "%s of the %s schema has another name in the %s, %s, "
                                     "which has no alias for it",
-                                    from ? from : "", writer_word(c), reader_word(c),
-                                    to ? to : ""));
+                                    said(c, writer), writer_word(c), reader_word(c),
+                                    said(c, reader)));
 }
 
 static bool size_mismatch(struct compat *c, const struct relais_avro_type *reader,
@@ -170,8 +163,7 @@ static bool size_mismatch(struct compat *c, const struct relais_avro_type *reade
 {
     if (c->silent)
         return false;
-    return tell(c, RELAIS_COMPAT_FIXED_SIZE_MISMATCH, describe(c, reader),
-                describe(c, writer),
+    return tell(c, RELAIS_COMPAT_FIXED_SIZE_MISMATCH, reader, writer,
                 relais_arena_printf(&c->report->arena,
                                     "%s has %u bytes in the %s schema, %u in the %s",
                                     reader->name, writer->count, writer_word(c),
@@ -184,8 +176,7 @@ static bool field_missing(struct compat *c, const struct relais_avro_field *fiel
 {
     if (c->silent)
         return false;
-    return tell(c, RELAIS_COMPAT_READER_FIELD_MISSING_DEFAULT_VALUE, describe(c, reader),
-                describe(c, writer),
+    return tell(c, RELAIS_COMPAT_READER_FIELD_MISSING_DEFAULT_VALUE, reader, writer,
                 relais_arena_printf(&c->report->arena,
                                     "field %s of the %s schema has no default, and the "
                                     "%s schema does not have it",
@@ -265,12 +256,12 @@ static bool reads_enum(struct compat *c, const struct relais_avro_type *reader,
         return !c->full;
     if (c->silent)
         return false;
-    return tell(
-        c, RELAIS_COMPAT_MISSING_ENUM_SYMBOLS, describe(c, reader), describe(c, writer),
-        relais_arena_printf(&c->report->arena,
-                            "enum %s of the %s schema has no default and lacks "
-                            "symbols of the %s: %s",
-                            reader->name, reader_word(c), writer_word(c), lost.ptr));
+    return tell(c, RELAIS_COMPAT_MISSING_ENUM_SYMBOLS, reader, writer,
+                relais_arena_printf(&c->report->arena,
+                                    "enum %s of the %s schema has no default and lacks "
+                                    "symbols of the %s: %s",
+                                    reader->name, reader_word(c), writer_word(c),
+                                    lost.ptr));
 }
 
 /* The writer's fields that fill the reader's, by the reader's index; NULL: its default.
@@ -440,20 +431,16 @@ static const char *inner_cause(struct compat *c, const struct relais_avro_type *
 static bool reads_into(struct compat *c, const struct relais_avro_type *reader,
                        const struct relais_avro_type *writer)
 {
-    const char *to, *from;
-
     for (uint32_t i = 0; i < reader->count; i++)
         if (tries(c, reader->branches[i], writer))
             return true;
     if (c->silent)
         return false;
-    to = describe(c, reader);
-    from = describe(c, writer);
-    return tell(c, RELAIS_COMPAT_MISSING_UNION_BRANCH, to, from,
+    return tell(c, RELAIS_COMPAT_MISSING_UNION_BRANCH, reader, writer,
                 relais_arena_printf(&c->report->arena,
                                     "no branch of the union %s of the %s schema reads %s "
                                     "of the %s%s",
-                                    to ? to : "", reader_word(c), from ? from : "",
+                                    said(c, reader), reader_word(c), said(c, writer),
                                     writer_word(c), inner_cause(c, reader, writer)));
 }
 

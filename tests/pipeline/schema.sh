@@ -32,6 +32,9 @@ check 'a broken schema ends with 78' exits 78 s canonical "$work/broken.avsc"
 check 'no such verb ends with 78' exits 78 s canonicalise "$work/int.avsc"
 check 'data too short end with 65' exits 65 in_schema '' decode "$work/int.avsc"
 check 'a datum that is none ends with 65' exits 65 in_schema '"a"' encode "$work/int.avsc"
+to_full() { s "$@" >/dev/full; }
+check 'output that cannot be written is no success' exits 75 to_full canonical "$work/int.avsc"
+check 'compat: 2 where it cannot be told' exits 2 to_full compat "$work/int.avsc" "$work/string.avsc"
 check 'raw bytes come and go' sh -c 'echo 12 | "$0" schema encode "$1" | "$0" schema decode "$1" | grep -qx 12' "$relais" "$work/long.avsc"
 
 printf '%s\n' '{"id":1,"op":"parse","schema":"\"int\""}' 'rubbish' '' '{"id":[1.50,"a"],"op":"none"}' \
