@@ -27,6 +27,10 @@
  * header counts for nothing. */
 #define SOURCE_MOTIF_ANOMALIES "fichier d'anomalies : aucun événement"
 
+_Static_assert(STORE_DAY_PUBLISHED_MAX == CONTROL_PUBLISHED_MAX &&
+                   STORE_DAY_PARKED_MAX == CONTROL_PARKED_MAX,
+               "a day's row holds what a control event counts");
+
 /* Slots of relais_ops_reason. */
 enum source_reason { REASON_KAFKA, REASON_STATE, REASON_REGISTRY, REASON_CONNECTOR };
 
@@ -187,9 +191,9 @@ int source_journal_see(struct source *s, const struct relais_record *rec,
 /* Its position and the day it counts for. */
 void source_journal_note(const struct source *s, const struct relais_record *rec,
                          struct note *note);
-void source_journal_published(struct store_day *day, const char *subject,
-                              const char *fait, int64_t centimes, const char id[37]);
-void source_journal_parked(struct store_day *day, const char *code, int64_t count);
+/* A day's row as counts, which borrow its texts; and back. */
+void source_journal_counts(const struct store_day *day, struct control_counts *counts);
+void source_journal_keep(struct store_day *day, const struct control_counts *counts);
 int64_t source_journal_total(const struct store_day *day); /* records counted */
 /* Counts entries of the ring that are written; in the store's transaction. */
 int source_journal_put(struct source *s, uint64_t first, size_t ready,

@@ -10,76 +10,94 @@
 #define GRACE_US INT64_C(60000000) /* clocks of a server's sessions may disagree */
 #define LOOK_US  INT64_C(1000000)
 
-static struct store_day_published *published_row(struct store_day *day,
-                                                 const char *subject, const char *fait)
-{
-    size_t i = 0;
-
-    while (i < day->published_len && (strcmp(day->published[i].subject, subject) != 0 ||
-                                      strcmp(day->published[i].fait, fait) != 0))
-        i++;
-    if (i == STORE_DAY_MAX)
-        return &day->published[0];
-    if (i == day->published_len) {
-        struct store_day_published *row = &day->published[day->published_len++];
-
-        snprintf(row->subject, sizeof(row->subject), "%s", subject);
-        snprintf(row->fait, sizeof(row->fait), "%s", fait);
-    }
-    return &day->published[i];
-}
-
-void source_journal_published(struct store_day *day, const char *subject,
-                              const char *fait, int64_t centimes, const char id[37])
-{
-    struct store_day_published *row = published_row(day, subject, fait);
-
-    row->count++;
-    row->centimes += centimes;
-    day->published_total++;
-    if (!day->first_id[0])
-        memcpy(day->first_id, id, 37);
-    memcpy(day->last_id, id, 37);
-}
-
-void source_journal_parked(struct store_day *day, const char *code, int64_t count)
-{
-    size_t i = 0;
-
-    while (i < day->parked_len && strcmp(day->parked[i].code, code) != 0)
-        i++;
-    if (i == STORE_DAY_MAX)
-        i = 0;
-    else if (i == day->parked_len)
-        snprintf(day->parked[day->parked_len++].code, sizeof(day->parked[i].code), "%s",
-                 code);
-    day->parked[i].count += count;
-    day->parked_total += count;
-}
-
 int64_t source_journal_total(const struct store_day *day)
 {
     return day->published_total + day->unchanged + day->parked_total;
 }
 
-static void count(struct store_day *day, const struct inflight_message *m)
+static enum relais_code code_of(const char *name)
+{
+    for (int code = RELAIS_E_OK; code <= RELAIS_E_BUG; code++)
+        if (strcmp(relais_error_name((enum relais_code)code), name) == 0)
+            return (enum relais_code)code;
+    return RELAIS_E_BUG;
+}
+
+void source_journal_counts(const struct store_day *day, struct control_counts *counts)
+{
+    memset(counts, 0, sizeof(*counts));
+    for (size_t i = 0; i < day->published_len; i++)
+        counts->published[counts->published_len++] = (struct control_published){
+            day->published[i].subject, day->published[i].fait, day->published[i].count,
+            day->published[i].centimes};
+    for (size_t i = 0; i < day->parked_len; i++)
+        counts->parked[counts->parked_len++] =
+            (struct control_parked){code_of(day->parked[i].code), day->parked[i].count};
+    counts->published_total = day->published_total;
+    counts->unchanged = day->unchanged;
+    counts->parked_total = day->parked_total;
+    memcpy(counts->first_id, day->first_id, 37);
+    memcpy(counts->last_id, day->last_id, 37);
+}
+
+/* The row's texts are those that the counts borrow, or static ones. */
+void source_journal_keep(struct store_day *day, const struct control_counts *counts)
+{
+    for (size_t i = day->published_len; i < counts->published_len; i++) {
+        snprintf(day->published[i].subject, sizeof(day->published[i].subject), "%s",
+                 counts->published[i].subject);
+        snprintf(day->published[i].fait, sizeof(day->published[i].fait), "%s",
+                 counts->published[i].fait);
+    }
+    for (size_t i = 0; i < counts->published_len; i++) {
+        day->published[i].count = counts->published[i].count;
+        day->published[i].centimes = counts->published[i].centimes;
+    }
+    for (size_t i = 0; i < counts->parked_len; i++) {
+        snprintf(day->parked[i].code, sizeof(day->parked[i].code), "%s",
+                 relais_error_name(counts->parked[i].code));
+        day->parked[i].count = counts->parked[i].count;
+    }
+    day->published_len = counts->published_len;
+    day->parked_len = counts->parked_len;
+    day->published_total = counts->published_total;
+    day->unchanged = counts->unchanged;
+    day->parked_total = counts->parked_total;
+    memcpy(day->first_id, counts->first_id, 37);
+    memcpy(day->last_id, counts->last_id, 37);
+}
+
+static void count(struct control_counts *counts, const struct inflight_message *m)
 {
     const struct note *note = note_of(m);
 
     if (note->parked != RELAIS_E_OK)
-        source_journal_parked(day, relais_error_name(note->parked), 1);
+        control_count_parked(counts, note->parked);
     else if (note->kind == NOTE_EVENT)
-        source_journal_published(day, note->contract->name, note->fait,
-                                 note->amount_centimes, m->id);
+        control_count_published(counts, note->contract->name, note->fait,
+                                note->amount_centimes, m->id);
     else
-        day->unchanged++;
+        counts->unchanged++;
 }
 
-int source_journal_put(struct source *s, uint64_t first, size_t ready,
-                       struct relais_error *err)
+/* A day's row in the transaction, counted on in memory. */
+struct open_day {
+    struct store_day row; /* .day 0: none */
+    struct control_counts counts;
+};
+
+static int keep_day(struct source *s, struct open_day *d, struct relais_error *err)
+{
+    if (!d->row.day)
+        return 0;
+    source_journal_keep(&d->row, &d->counts);
+    return store_put_day(s->store, &d->row, err);
+}
+
+static int count_all(struct source *s, uint64_t first, size_t ready, struct open_day *d,
+                     struct relais_error *err)
 {
     struct inflight *ring = publisher_ring(s->publisher);
-    struct store_day day = {.day = 0};
     const struct note *last = NULL;
     bool found;
 
@@ -91,16 +109,31 @@ int source_journal_put(struct source *s, uint64_t first, size_t ready,
             last = note_of(m);
         if (!wanted)
             continue;
-        if (day.day != wanted) {
-            if ((day.day && store_put_day(s->store, &day, err)) ||
-                store_day(s->store, s->journal.slot, wanted, &day, &found, err))
+        if (d->row.day != wanted) {
+            if (keep_day(s, d, err) ||
+                store_day(s->store, s->journal.slot, wanted, &d->row, &found, err))
                 return -1;
+            source_journal_counts(&d->row, &d->counts);
         }
-        count(&day, m);
+        count(&d->counts, m);
     }
     if (last && store_put_position(s->store, last->position, err))
         return -1;
-    return day.day ? store_put_day(s->store, &day, err) : 0;
+    return keep_day(s, d, err);
+}
+
+int source_journal_put(struct source *s, uint64_t first, size_t ready,
+                       struct relais_error *err)
+{
+    struct open_day *d;
+    int rc;
+
+    if (!s->connector->log)
+        return 0;
+    d = relais_zalloc(sizeof(*d));
+    rc = count_all(s, first, ready, d, err);
+    free(d);
+    return rc;
 }
 
 int source_journal_see(struct source *s, const struct relais_record *rec,
@@ -146,31 +179,6 @@ static int look_at(void *user, const struct store_day *row)
     return 0;
 }
 
-static enum relais_code code_of(const char *name)
-{
-    for (int code = RELAIS_E_OK; code <= RELAIS_E_BUG; code++)
-        if (strcmp(relais_error_name((enum relais_code)code), name) == 0)
-            return (enum relais_code)code;
-    return RELAIS_E_BUG;
-}
-
-static void counts_of(const struct store_day *day, struct control_counts *counts)
-{
-    memset(counts, 0, sizeof(*counts));
-    for (size_t i = 0; i < day->published_len; i++)
-        counts->published[counts->published_len++] = (struct control_published){
-            day->published[i].subject, day->published[i].fait, day->published[i].count,
-            day->published[i].centimes};
-    for (size_t i = 0; i < day->parked_len; i++)
-        counts->parked[counts->parked_len++] =
-            (struct control_parked){code_of(day->parked[i].code), day->parked[i].count};
-    counts->published_total = day->published_total;
-    counts->unchanged = day->unchanged;
-    counts->parked_total = day->parked_total;
-    memcpy(counts->first_id, day->first_id, 37);
-    memcpy(counts->last_id, day->last_id, 37);
-}
-
 static int say(struct source *s, const struct store_day *day)
 {
     struct control_counts *counts = relais_zalloc(sizeof(*counts));
@@ -185,7 +193,7 @@ static int say(struct source *s, const struct store_day *day)
     char text[11];
     int rc;
 
-    counts_of(day, counts);
+    source_journal_counts(day, counts);
     memset(&s->closing, 0, sizeof(s->closing));
     while (store_meta(s->store, &s->closing.meta, &err)) {
         if (source_trouble(s, &err, REASON_STATE)) {

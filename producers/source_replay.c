@@ -136,6 +136,7 @@ static int count_event(struct replay *r, const struct source_contract *c, void *
     const struct relais_contract *contract = c->target.contract;
     const struct relais_family *family = c->target.family;
     const struct entete *entete = data;
+    struct control_counts counts;
     struct store_day day;
     char id[37];
 
@@ -145,8 +146,10 @@ static int count_event(struct replay *r, const struct source_contract *c, void *
                  err))
         return -1;
     snprintf(id, sizeof(id), "%.*s", (int)entete->id.len, entete->id.ptr);
-    source_journal_published(&day, contract->name, relais_family_fait(contract, data),
-                             family->amount ? family->amount(data) : 0, id);
+    source_journal_counts(&day, &counts);
+    control_count_published(&counts, contract->name, relais_family_fait(contract, data),
+                            family->amount ? family->amount(data) : 0, id);
+    source_journal_keep(&day, &counts);
     return store_put_day(r->s->store, &day, err);
 }
 
@@ -157,7 +160,6 @@ static int put_day(struct replay *r, const struct evenement_controle *e,
 {
     const struct compte_parcage *parked = e->parques.items;
     struct store_day day;
-    char code[24];
 
     if (read_day(r, e->depot, e->entete.survenu_le, &day, err))
         return -1;
@@ -165,9 +167,12 @@ static int put_day(struct replay *r, const struct evenement_controle *e,
     day.unchanged = e->inchanges;
     day.parked_total = 0;
     day.parked_len = 0;
-    for (size_t i = 0; i < e->parques.count; i++) {
-        snprintf(code, sizeof(code), "%.*s", (int)parked[i].code.len, parked[i].code.ptr);
-        source_journal_parked(&day, code, parked[i].nombre);
+    for (size_t i = 0; i < e->parques.count && i < STORE_DAY_PARKED_MAX; i++) {
+        snprintf(day.parked[i].code, sizeof(day.parked[i].code), "%.*s",
+                 (int)parked[i].code.len, parked[i].code.ptr);
+        day.parked[i].count = parked[i].nombre;
+        day.parked_total += parked[i].nombre;
+        day.parked_len = i + 1;
     }
     day.said = e->publies_total + day.unchanged + day.parked_total;
     return store_put_day(r->s->store, &day, err);

@@ -63,8 +63,9 @@ struct store_file {
 };
 
 /* What was counted of a log on one day (Paris) of constate_le. */
-#define STORE_SLOT_MAX 64
-#define STORE_DAY_MAX  48
+#define STORE_SLOT_MAX          64
+#define STORE_DAY_PUBLISHED_MAX 96
+#define STORE_DAY_PARKED_MAX    48
 struct store_day_published {
     char subject[64];
     char fait[32];
@@ -81,9 +82,9 @@ struct store_day {
     int64_t issued; /* control events of this day */
     int64_t said;   /* records that the last of them counted */
     int64_t published_total, unchanged, parked_total;
-    struct store_day_published published[STORE_DAY_MAX];
+    struct store_day_published published[STORE_DAY_PUBLISHED_MAX];
     size_t published_len;
-    struct store_day_parked parked[STORE_DAY_MAX];
+    struct store_day_parked parked[STORE_DAY_PARKED_MAX];
     size_t parked_len;
     char first_id[37], last_id[37];
 };
