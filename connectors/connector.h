@@ -52,6 +52,19 @@ struct relais_sink_ops {
     int (*flush)(void *state,
                  struct relais_error *err); /* 0: everything written is durable */
     void (*close)(void *state);
+    /* NULL, or the sink keeps the positions beside its rows, in the same transaction, and
+     * partitions begin there, never at the group's offsets (these are committed for
+     * monitoring only). Then write() may end with FENCED: another process took the
+     * partitions over; what is held is dropped and positions are asked anew if they are
+     * still ours. positions: these partitions are ours from now on, all others are not;
+     * sets every `next` (-1: the partition's first). May be called again at any time. */
+    int (*positions)(void *state, const char *group, struct relais_position *list,
+                     size_t count, struct relais_error *err);
+    /* None is ours any more: what was written and is not durable is dropped. */
+    void (*revoked)(void *state);
+    /* The records of at->topic, at->partition before at->next are done with though they
+     * were not written (parked); durable with the next write or flush. */
+    void (*skip)(void *state, const struct relais_position *at);
 };
 
 struct relais_connector {

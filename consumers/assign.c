@@ -122,11 +122,32 @@ static int start_fresh(struct subscriber *sub, rd_kafka_topic_partition_t *p,
     return 0;
 }
 
-/* Sets the offset of every element: the group's, or where a fresh one begins. */
+/* Those that options.positions knows. */
+static int ask_positions(struct subscriber *sub, rd_kafka_topic_partition_list_t *list,
+                         struct relais_error *err)
+{
+    struct relais_position *known =
+        relais_zalloc((size_t)(list->cnt + 1) * sizeof(*known));
+    int rc;
+
+    for (int i = 0; i < list->cnt; i++)
+        known[i] =
+            (struct relais_position){list->elems[i].topic, list->elems[i].partition, -1};
+    rc = sub->options.positions(sub->options.user, known, (size_t)list->cnt, err);
+    for (int i = 0; i < list->cnt; i++)
+        list->elems[i].offset = known[i].next;
+    free(known);
+    return rc;
+}
+
+/* Sets the offset of every element: the one stored, or where a fresh one begins. */
 static int start_positions(struct subscriber *sub, rd_kafka_topic_partition_list_t *list,
                            struct relais_error *err)
 {
-    if (sub->group && list->cnt) {
+    if (sub->options.positions) {
+        if (ask_positions(sub, list, err))
+            return -1;
+    } else if (sub->group && list->cnt) {
         rd_kafka_resp_err_t code = rd_kafka_committed(sub->rk, list, QUERY_TIMEOUT_MS);
 
         if (code)
@@ -138,7 +159,7 @@ static int start_positions(struct subscriber *sub, rd_kafka_topic_partition_list
 
         if (p->err)
             return relais_kafka_error(err, p->err, p->topic, "committed offset");
-        if (!sub->group)
+        if (!sub->group && !sub->options.positions)
             p->offset = part->next;
         if (part->lost && sub->options.skip_lost) {
             if (start_at_first(sub, p, err))
@@ -200,8 +221,16 @@ static void mark_revoked(struct subscriber *sub, struct part *part)
         part->next = part->committed = part->position = -1;
 }
 
+static void waiting_drop(struct subscriber *sub)
+{
+    if (sub->waiting)
+        rd_kafka_topic_partition_list_destroy(sub->waiting);
+    sub->waiting = NULL;
+}
+
 void assign_forget(struct subscriber *sub)
 {
+    waiting_drop(sub);
     for (size_t i = 0; i < sub->part_count; i++) {
         mark_revoked(sub, sub->parts[i]);
         sub->parts[i]->rkt = NULL;
@@ -223,9 +252,14 @@ void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         return;
     }
     if (assign) {
-        /* a failure leaves the partitions alone: the consumer is made again */
-        if (start_positions(sub, list, &sub->broken)) {
+        struct relais_error why = RELAIS_ERROR_INIT;
+
+        if (start_positions(sub, list, &why)) {
             rd_kafka_assign(rk, NULL);
+            if (sub->options.positions && relais_error_class(why.code) == RELAIS_RETRY)
+                sub->waiting = rd_kafka_topic_partition_list_copy(list);
+            else /* the partitions are left alone: the consumer is made again */
+                sub->broken = why;
             return;
         }
         mark_assigned(sub, list);
@@ -233,6 +267,7 @@ void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         bool lost =
             code != RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS || rd_kafka_assignment_lost(rk);
 
+        waiting_drop(sub);
         if (sub->options.revoking && !sub->closing)
             sub->options.revoking(sub->options.user, lost);
         for (int i = 0; i < list->cnt; i++)
@@ -245,6 +280,44 @@ void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     rd_kafka_assign(rk, assign ? list : NULL);
     if (assign && sub->paused)
         rd_kafka_pause_partitions(rk, list);
+}
+
+int assign_waiting(struct subscriber *sub, struct relais_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = sub->waiting;
+    rd_kafka_resp_err_t code;
+
+    if (start_positions(sub, list, err))
+        return -1;
+    code = rd_kafka_assign(sub->rk, list);
+    if (code)
+        return relais_kafka_error(err, code, list->elems[0].topic, "assign");
+    mark_assigned(sub, list);
+    if (sub->paused)
+        rd_kafka_pause_partitions(sub->rk, list);
+    subscriber_notice(sub, "group=%s placed=%d", sub->group ? sub->group : "-",
+                      list->cnt);
+    waiting_drop(sub);
+    return 0;
+}
+
+void subscriber_reposition(struct subscriber *sub)
+{
+    rd_kafka_topic_partition_list_t *list = assigned_list(sub, false);
+
+    if (!sub->rk || !list->cnt) {
+        rd_kafka_topic_partition_list_destroy(list);
+        return;
+    }
+    waiting_drop(sub);
+    sub->waiting = list;
+    for (size_t i = 0; i < sub->part_count; i++) {
+        mark_revoked(sub, sub->parts[i]);
+        sub->parts[i]->revoked_call = 0; /* nothing of this call is left */
+    }
+    sub->assigned_once = false;
+    sub->generation++;
+    rd_kafka_assign(sub->rk, NULL);
 }
 
 int assign_subscribe(struct subscriber *sub, struct relais_error *err)

@@ -29,6 +29,8 @@ struct sink_run {
     const char *name;
     void *state; /* of the connector */
     struct subscriber *sub;
+    const char *group;
+    bool unplaced; /* the last failure was the sink's, asked for positions */
     struct dlq *dlq;
     struct relais_batch batch; /* of the events held */
     struct relais_event **events;
@@ -113,6 +115,50 @@ static void going_well(struct sink_run *run, int slot)
     run->wait_ms = WAIT_MIN_MS;
 }
 
+/* ---- positions of the sink ---- */
+
+static void skip(struct sink_run *run, const struct relais_event *event)
+{
+    if (run->ops->skip)
+        run->ops->skip(run->state,
+                       &(struct relais_position){relais_event_topic(event),
+                                                 relais_event_partition(event),
+                                                 relais_event_offset(event) + 1});
+}
+
+/* What is held is another's, or comes again. */
+static void drop_held(struct sink_run *run)
+{
+    run->drops++;
+    release_held(run);
+    settled(run);
+    if (run->ops->revoked)
+        run->ops->revoked(run->state);
+}
+
+/* After FENCED: a rebalance that took the partitions away is noticed while we wait. */
+static int begin_anew(struct sink_run *run, const struct relais_error *why,
+                      struct relais_error *err)
+{
+    drop_held(run);
+    if (back_off(run, REASON_SINK, "partitions prises par un autre puits", why, err))
+        return -1;
+    subscriber_reposition(run->sub);
+    return 0;
+}
+
+static int positions(void *user, struct relais_position *list, size_t count,
+                     struct relais_error *err)
+{
+    struct sink_run *run = user;
+    int rc = run->ops->positions(run->state, run->group, list, count, err);
+
+    if (!rc && run->unplaced)
+        going_well(run, REASON_SINK);
+    run->unplaced = rc != 0;
+    return rc;
+}
+
 /* ---- parking ---- */
 
 /* Until Kafka has it; or until its partition is another's, who will park it. patient
@@ -148,8 +194,10 @@ static int park(struct sink_run *run, const struct relais_event *event, const ch
             return -1;
     }
     going_well(run, REASON_DLQ);
-    if (rc > 0)
+    if (rc > 0) {
         relais_metric_add(records_parked, 1);
+        skip(run, event);
+    }
     return 0;
 }
 
@@ -202,6 +250,8 @@ static int deliver(struct sink_run *run, bool patient, struct relais_error *err)
         case RELAIS_RETRY:
             if (!patient)
                 rc = relais_error_set(err, why.code, why.where, "%s", why.text);
+            else if (why.code == RELAIS_E_FENCED)
+                rc = begin_anew(run, &why, err);
             else
                 rc = back_off(run, REASON_SINK, "puits injoignable", &why, err);
             break;
@@ -244,7 +294,9 @@ static int flush(struct sink_run *run, bool patient, struct relais_error *err)
             return -1;
         }
         run->writing = true;
-        if (back_off(run, REASON_SINK, "puits injoignable", &why, err)) {
+        if (why.code == RELAIS_E_FENCED
+                ? begin_anew(run, &why, err)
+                : back_off(run, REASON_SINK, "puits injoignable", &why, err)) {
             run->writing = false;
             return -1;
         }
@@ -266,10 +318,7 @@ static void revoking(void *user, bool lost)
 
     if (!lost && !run->writing && flush(run, false, &err))
         relais_log_error(&err, "sink=%s revoked=1", run->name);
-    /* what could not be written is the next owner's */
-    run->drops++;
-    release_held(run);
-    settled(run);
+    drop_held(run); /* what could not be written is the next owner's */
 }
 
 static void notice(void *user, const char *text)
@@ -377,8 +426,10 @@ static int round_trip(struct sink_run *run, bool once, struct relais_error *err)
 
     if (rc < 0) {
         if (relais_error_class(why.code) == RELAIS_RETRY)
-            return back_off(run, REASON_KAFKA, "Kafka ou registre injoignable", &why,
-                            err);
+            return run->unplaced
+                       ? back_off(run, REASON_SINK, "puits injoignable", &why, err)
+                       : back_off(run, REASON_KAFKA, "Kafka ou registre injoignable",
+                                  &why, err);
         *err = why;
         return -1;
     }
@@ -411,8 +462,11 @@ static int open_subscriber(struct sink_run *run, struct relais_arena *arena,
     struct subscriber_options options = {
         .notice = notice, .revoking = revoking, .user = run};
 
+    if (run->ops->positions)
+        options.positions = positions;
     if (sink_options(run->conf, arena, &options, err))
         return -1;
+    run->group = options.group;
     run->sub = subscriber_new(&options, err);
     if (!run->sub)
         return -1;

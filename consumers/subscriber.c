@@ -167,6 +167,8 @@ static int ready(struct subscriber *sub, int timeout_ms, struct relais_error *er
     }
     if (!sub->rk && consumer_open(sub, err))
         return -1;
+    if (sub->started && sub->waiting && assign_waiting(sub, err))
+        return -1;
     if (sub->started)
         return relais_kafka_watch_check(&sub->link->watch, err);
     if (!start(sub, timeout_ms, &first))

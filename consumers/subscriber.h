@@ -12,7 +12,7 @@
 
 #include "consumers/relais.h"
 #include "core/conf.h"
-#include "core/value.h"
+#include "core/record.h"
 
 struct subscriber;
 
@@ -26,6 +26,11 @@ struct subscriber_options {
     bool skip_lost; /* events deleted before they were read: go on at the first left */
     int stall_ms;   /* a partition with a lag that does not move so long: new consumer;
                        0: 60,000 */
+    /* Where partitions begin, kept elsewhere than in the group (which is not asked then):
+     * sets every `next` (-1: not known). Inside a poll. RETRY: asked again at the next
+     * poll, nothing is fetched meanwhile. NULL: the group knows. */
+    int (*positions)(void *user, struct relais_position *list, size_t count,
+                     struct relais_error *err);
     /* What a person should know: "topic=... partition=... ..."; NULL: silent. */
     void (*notice)(void *user, const char *text);
     /* Inside a poll, before partitions go: the last moment to commit what was given.
@@ -54,6 +59,9 @@ int subscriber_commit(struct subscriber *sub, struct relais_error *err) RELAIS_M
 uint64_t subscriber_generation(const struct subscriber *sub);
 /* Paused, nothing more is fetched: poll gives what was fetched, serve gives nothing. */
 void subscriber_pause(struct subscriber *sub, bool pause);
+/* Drops what was fetched and not given; at the next poll the partitions that are ours
+ * begin where options.positions says. */
+void subscriber_reposition(struct subscriber *sub);
 /* Stays in the group without taking an event: for waits, with fetching paused. */
 int subscriber_serve(struct subscriber *sub, int timeout_ms,
                      struct relais_error *err) RELAIS_MUST_CHECK;

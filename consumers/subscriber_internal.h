@@ -110,7 +110,8 @@ struct subscriber {
     struct part **parts;
     size_t part_count;
     struct part *last_part;
-    struct batch *batch; /* the current one */
+    rd_kafka_topic_partition_list_t *waiting; /* ours, their positions not known yet */
+    struct batch *batch;                      /* the current one */
     struct batch *all;
     struct batch *spare;
     struct event_schemas schemas;
@@ -150,6 +151,8 @@ int assign_all(struct subscriber *sub, int timeout_ms,
 /* Partitions that came into being since, without a group. */
 int assign_new(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
 void assign_forget(struct subscriber *sub); /* the consumer is gone */
+/* Starts the partitions that wait for their positions. */
+int assign_waiting(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
 rd_kafka_topic_partition_list_t *assigned_list(const struct subscriber *sub,
                                                bool denied_only);
 

@@ -107,6 +107,13 @@ struct relais_batch {
 int relais_record_print(const struct relais_record *rec,
                         struct relais_buf *out) RELAIS_MUST_CHECK;
 
+/* A partition and the offset of the next record wanted of it. -1: not known. */
+struct relais_position {
+    const char *topic;
+    int32_t partition;
+    int64_t next;
+};
+
 void relais_batch_init(struct relais_batch *batch, size_t arena_max);
 /* A zeroed record at the batch's end; NULL: the arena is full (give back what is there,
  * go on next time). */

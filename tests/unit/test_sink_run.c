@@ -78,22 +78,82 @@ static int sink_flush(void *state, struct relais_error *err)
 
 static void sink_close(void *state) { sink.closes++; }
 
-static const struct relais_sink_ops ops = {sink_open, sink_write, sink_flush, sink_close};
+static const struct relais_sink_ops ops = {
+    .open = sink_open, .write = sink_write, .flush = sink_flush, .close = sink_close};
 static const struct relais_connector connector = {
     .abi = RELAIS_CONNECTOR_ABI, .name = "sink_test", .sink = &ops};
+
+/* The same, keeping the positions too; it takes nothing without having been asked. */
+static struct {
+    int64_t next[6]; /* durable; -1: none */
+    int fences;      /* FENCED that often */
+    int asked, away;
+    bool placed;
+} kept;
+
+static int kept_positions(void *state, const char *group, struct relais_position *list,
+                          size_t count, struct relais_error *err)
+{
+    assert_string_equal(group, "relais.dep93.essai");
+    if (kept.away) {
+        kept.away--;
+        return relais_error_set(err, RELAIS_E_IO, "sink", "away");
+    }
+    for (size_t i = 0; i < count; i++)
+        list[i].next = kept.next[list[i].partition];
+    kept.asked++;
+    kept.placed = true;
+    return 0;
+}
+
+static void kept_revoked(void *state) { kept.placed = false; }
+
+static void kept_skip(void *state, const struct relais_position *at)
+{
+    kept.next[at->partition] = at->next;
+}
+
+static int kept_write(void *state, const struct relais_batch *in, size_t *done_out,
+                      struct relais_error *err)
+{
+    *done_out = 0;
+    assert_true(kept.placed);
+    if (kept.fences && sink.given > 20) {
+        kept.fences--;
+        kept.placed = false;
+        return relais_error_set(err, RELAIS_E_FENCED, "sink", "taken over");
+    }
+    if (sink_write(state, in, done_out, err))
+        return -1;
+    for (const struct relais_record *rec = in->first; rec; rec = rec->next)
+        kept.next[rec->partition] = rec->offset + 1;
+    return 0;
+}
+
+static const struct relais_sink_ops kept_ops = {.open = sink_open,
+                                                .write = kept_write,
+                                                .flush = sink_flush,
+                                                .close = sink_close,
+                                                .positions = kept_positions,
+                                                .revoked = kept_revoked,
+                                                .skip = kept_skip};
+static const struct relais_connector keeper = {
+    .abi = RELAIS_CONNECTOR_ABI, .name = "sink_test", .sink = &kept_ops};
 
 static const char quick[] =
     "[sink]\ntopics = payments\nflush_ms = 100\nbatch_records = 50\n"
     "[kafka]\nsession.timeout.ms = 6000\nheartbeat.interval.ms = 200\n";
 
-static int run_once(const struct events *e)
+static int run_with(const struct events *e, const struct relais_connector *with)
 {
     struct relais_conf *conf = events_conf(e, quick);
-    int status = relais_sink_run(conf, &connector, true);
+    int status = relais_sink_run(conf, with, true);
 
     relais_conf_free(conf);
     return status;
 }
+
+static int run_once(const struct events *e) { return run_with(e, &connector); }
 
 /* Messages in <topic>.dlq, read without a group; *first_out is kept by the caller. */
 static size_t read_dlq(const struct events *e, struct relais_event **first_out,
@@ -132,6 +192,9 @@ static void put(struct events *e, int from, int to)
 static int setup(void **state)
 {
     memset(&sink, 0, sizeof(sink));
+    memset(&kept, 0, sizeof(kept));
+    for (int i = 0; i < 6; i++)
+        kept.next[i] = -1;
     sink.refuse_sequence = -1;
     *state = events_new();
     return 0;
@@ -275,6 +338,49 @@ static void test_sink_topic_missing_ends_with_78(void **state)
     relais_conf_free(conf);
 }
 
+static void test_sink_with_positions_of_its_own_begins_there(void **state)
+{
+    struct events *e = *state;
+
+    put(e, 0, 120);
+    assert_int_equal(run_once(e), 0); /* the group stands at the end */
+    assert_int_equal(sink.given, 120);
+    sink.given = 0;
+    kept.next[0] = 5;
+    kept.next[1] = 20;
+    assert_int_equal(run_with(e, &keeper), 0);
+    assert_int_equal(sink.given, 120 - 5 - 20);
+    assert_int_equal(seen_times(0), 0);
+    assert_int_equal(seen_times(30), 1);
+    assert_int_equal(kept.next[2], 20);
+}
+
+static void test_sink_fenced_asks_its_positions_anew_and_loses_nothing(void **state)
+{
+    struct events *e = *state;
+
+    put(e, 0, 300);
+    kept.fences = 2;
+    kept.away = 1;
+    assert_int_equal(run_with(e, &keeper), 0);
+    assert_int_equal(kept.fences, 0);
+    assert_true(kept.asked >= 3);
+    assert_int_equal(sink.given, 300);
+    for (int i = 0; i < 300; i++)
+        assert_int_equal(seen_times(i), 1);
+}
+
+static void test_sink_with_positions_is_told_of_what_was_parked(void **state)
+{
+    struct events *e = *state;
+
+    put(e, 0, 12);
+    events_put_raw(e, EVENTS_TOPIC, 0, "k", "garbage", 7);
+    events_flush(e);
+    assert_int_equal(run_with(e, &keeper), 0);
+    assert_int_equal(kept.next[0], 3);
+}
+
 /* Last: a process that was asked to stop stays so. */
 static void test_sink_stopped_flushes_and_commits_what_it_has_given(void **state)
 {
@@ -298,6 +404,9 @@ int main(void)
         WITH_BROKER(test_sink_away_is_tried_again_without_loss_or_repeat),
         WITH_BROKER(test_sink_conf_error_ends_with_78_and_commits_nothing),
         WITH_BROKER(test_sink_drops_a_producers_repeat),
+        WITH_BROKER(test_sink_with_positions_of_its_own_begins_there),
+        WITH_BROKER(test_sink_fenced_asks_its_positions_anew_and_loses_nothing),
+        WITH_BROKER(test_sink_with_positions_is_told_of_what_was_parked),
         WITH_BROKER(test_sink_topic_missing_ends_with_78),
         WITH_BROKER(test_sink_stopped_flushes_and_commits_what_it_has_given),
     };
