@@ -82,9 +82,9 @@ ended 'SIGTERM ends the source with 0' 0
 dump "$work/got" "${topics[@]}"
 compare "$work/want" "$work/got"
 grep -v '\.dlq	' "$work/got" >"$work/events"
-n=$("$verify" count "$work/events" | cut -d' ' -f2)
-check 'the sink has every event' within 60 lines "$work/k/events.jsonl" "$n"
-check 'the subscriber has every event' within 60 lines "$work/reader.out" "$n"
+# after a lost position there are more lines than events: each event is looked for
+check 'the sink has every event' within 60 "$verify" read "$work/events" "$work/k/events.jsonl"
+check 'the subscriber has every event' within 60 "$verify" read "$work/events" "$work/reader.out"
 halt sink; ended 'SIGTERM ends the sink with 0' 0
 halt reader; ended 'SIGTERM ends the subscriber with 0' 0
 check 'the sink: all, in order, equal' "$verify" read "$work/events" "$work/k/events.jsonl"
