@@ -12,12 +12,12 @@ VERSION := 0.1.0
 
 # Debian packages by use: to build and run the demo; to run all tests; for the extra targets
 PKG_BUILD := gcc libc6-dev pkg-config librdkafka-dev libjansson-dev libexpat1-dev libmicrohttpd-dev \
-             libcurl4-openssl-dev libssl-dev zlib1g-dev liblmdb-dev libavro-dev
+             libcurl4-openssl-dev libssl-dev zlib1g-dev liblmdb-dev libavro-dev libpq-dev
 PKG_TEST  := $(PKG_BUILD) libcmocka-dev clang clang-format-14? python3 python3-cryptography curl openssl \
-             maven default-jre-headless
+             maven default-jre-headless postgresql
 PKG_EXTRA := $(PKG_TEST) valgrind libclang-rt-14-dev? libclang-rt-19-dev?
 
-PKGS     := rdkafka jansson expat libmicrohttpd libcurl libcrypto zlib
+PKGS     := rdkafka jansson expat libmicrohttpd libcurl libcrypto zlib libpq
 WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2 -Wvla -Wstrict-prototypes -Wno-unused-parameter
 OPT      ?= -O2 -g -D_FORTIFY_SOURCE=2
 SAN      ?=

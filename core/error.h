@@ -25,6 +25,7 @@ enum relais_class {
     X(QUEUE_FULL, RETRY, "queue full")                                                   \
     X(REGISTRY_DOWN, RETRY, "schema registry unreachable")                               \
     X(IO, RETRY, "input or output failed")                                               \
+    X(PG_DOWN, RETRY, "PostgreSQL unreachable")                                          \
     X(FENCED, RETRY, "another process took over these partitions")                       \
     X(DISK_FULL, RETRY, "no space left on the device")                                   \
     X(STOPPED, RETRY, "asked to stop")                                                   \
@@ -57,6 +58,9 @@ enum relais_class {
     X(MESSAGE_SIZE, DATA, "message larger than the topic admits")                        \
     X(PROTECTED, DATA, "protected field cannot be opened")                               \
     X(LIMIT, DATA, "beyond a limit")                                                     \
+    X(PG_ROW, DATA, "PostgreSQL refuses the row")                                        \
+    X(PG_RIGHTS, CONF, "PostgreSQL refuses the connection or the right")                 \
+    X(PG_SCHEMA, CONF, "table, column or type not as declared")                          \
     X(CONF_FILE, CONF, "configuration file unreadable")                                  \
     X(CONF_KEY, CONF, "unknown configuration key")                                       \
     X(CONF_VALUE, CONF, "configuration value invalid")                                   \

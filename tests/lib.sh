@@ -12,6 +12,7 @@
 #   broker                    relais broker and its registry; sets $bootstrap, $registry
 #   kafka_up [plain|secure]   real Kafka (KAFKA_NODES), a registry, the territory's topics;
 #                             sets $bootstrap, $registry; kafka COMMAND... afterwards
+#   pg_up                     a PostgreSQL; sets $pg_url; pg COMMAND... afterwards, as pg sql TEXT
 #   conf FILE <LINES          an INI file with them, and further lines; $territory: dep93
 #   history FOLDER [OPTION=VALUE]...  invented CNAF files and what must come of them;
 #                             nth FOLDER N: its N-th file
@@ -110,6 +111,12 @@ kafka_up() {
 	start registry "$relais" registry --listen 127.0.0.1:0 --dir "$work/registry"
 	wait_for 10 grep -q '^url = ' "$work/registry.out" || return 1
 	registry=$(sed -n 's/^url = //p' "$work/registry.out")
+}
+pg() { PG_DIR=$work/pg tests/pg.sh "$@" 2>>"$work/pg.err"; }
+pg_up() {
+	at_end+=('pg down')
+	pg up || return 1
+	pg_url=$(pg url)
 }
 conf() {
 	mkdir -p "$(dirname "$1")"

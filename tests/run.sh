@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh BUILD SUITE... -- runs the suites, sums them, and ends with "N passed, N failed".
 #   check unit pipeline integration
-#   unit         every BUILD/tests/test_* (cmocka)
+#   unit         every BUILD/tests/test_* (cmocka); test_pg_* with a PostgreSQL of its own
 #   the others   every tests/SUITE/*.sh, which print TAP through tests/lib.sh
 #   ONLY=word    only files whose name holds it
 #   AT_ONCE=N    files of unit and pipeline that run side by side (3): most of them wait
@@ -78,8 +78,10 @@ for suite; do
 			[ -x "$exe" ] || continue
 			name=${exe##*/}
 			[[ $name == *"${ONLY:-}"* ]] || continue
+			server= # a PostgreSQL of its own
+			[[ $name != test_pg_* ]] || server="env PG_DIR=$BUILD/tmp/pg-$name tests/pg.sh run"
 			# shellcheck disable=SC2086
-			CMOCKA_MESSAGE_OUTPUT=TAP start "${AT_ONCE:-3}" unit "$name" 600 ${WRAP:-} "$exe"
+			CMOCKA_MESSAGE_OUTPUT=TAP start "${AT_ONCE:-3}" unit "$name" 600 $server ${WRAP:-} "$exe"
 		done ;;
 	check|pipeline|integration)
 		for script in tests/"$suite"/*.sh; do

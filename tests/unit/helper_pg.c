@@ -1,0 +1,86 @@
+#include "helper_pg.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const char *url(void)
+{
+    const char *at = getenv("PG_URL");
+
+    if (!at)
+        fail_msg("no PG_URL: run this test under tests/pg.sh run");
+    return at;
+}
+
+struct relais_conf *helper_pg_conf_at(const char *dsn, const struct relais_conf_key *keys,
+                                      const char *more)
+{
+    struct relais_buf text = RELAIS_BUF_INIT(65536);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_conf *conf;
+
+    assert_int_equal(relais_buf_printf(&text,
+                                       "[relais]\nterritory = dep93\ninstance = essai\n"
+                                       "source = urn:relais:dep:essai:dep93\n"
+                                       "[connector]\nname = essai\ndsn = %s\n%s",
+                                       dsn, more ? more : ""),
+                     0);
+    conf = relais_conf_parse(relais_buf_slice(&text), ".", &err);
+    if (!conf)
+        fail_msg("%s: %s", err.where, err.text);
+    relais_conf_admit(conf, relais_conf_common);
+    relais_conf_admit(conf, keys);
+    relais_buf_release(&text);
+    return conf;
+}
+
+struct relais_conf *helper_pg_conf(const struct relais_conf_key *keys, const char *more)
+{
+    return helper_pg_conf_at(url(), keys, more);
+}
+
+char *helper_pg_sql(const char *sql)
+{
+    PGconn *c = PQconnectdb(url());
+    PGresult *r;
+    char *value;
+
+    if (PQstatus(c) != CONNECTION_OK)
+        fail_msg("%s", PQerrorMessage(c));
+    r = PQexec(c, sql);
+    if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(c));
+    value = relais_strdup(PQntuples(r) ? PQgetvalue(r, 0, 0) : "");
+    PQclear(r);
+    PQfinish(c);
+    return value;
+}
+
+long long helper_pg_number(const char *sql)
+{
+    char *text = helper_pg_sql(sql), *end;
+    long long n;
+
+    errno = 0;
+    n = strtoll(text, &end, 10);
+    if (end == text || *end || errno)
+        fail_msg("%s gave \"%s\"", sql, text);
+    free(text);
+    return n;
+}
+
+void helper_pg_server(const char *node, const char *words)
+{
+    char command[256];
+
+    snprintf(command, sizeof(command), "PG_NODE=%s tests/pg.sh %s >/dev/null",
+             node ? node : "data", words);
+    assert_int_equal(system(command), 0);
+}
