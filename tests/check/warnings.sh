@@ -6,7 +6,7 @@
 flags=(-std=c11 -D_GNU_SOURCE -DRELAIS_VERSION='""' -I. -I"$BUILD/gen" -Wall -Wextra -Wshadow
     -Wmissing-prototypes -Wformat=2 -Wvla -Wstrict-prototypes -Wno-unused-parameter -Werror -fsyntax-only)
 # shellcheck disable=SC2046
-flags+=($(pkg-config --cflags rdkafka jansson expat libmicrohttpd libcurl libcrypto))
+flags+=($(pkg-config --cflags rdkafka jansson expat libmicrohttpd libcurl libcrypto libpq))
 mapfile -t files < <(ls {core,schemas,connectors,producers,consumers,cli}/*.c schemas/*/*.c tests/unit/*.c tests/gen/*.c 2>/dev/null)
 for cc in gcc clang; do
 	bad=0
