@@ -179,22 +179,12 @@ static int full(struct request *r)
     return relais_error_set(&r->err, RELAIS_E_LIMIT, NULL, "answer longer than 64 MiB");
 }
 
-/* The datum in JSON; a text that is no datum itself may hold the JSON of one. */
 static int parse_datum(struct request *r, const struct relais_avro *schema,
                        struct schema_datum *datum)
 {
-    struct relais_error again = RELAIS_ERROR_INIT;
-    struct relais_slice text;
-
     if (!r->value[MEMBER_JSON].ptr)
         return relais_error_set(&r->err, RELAIS_E_USAGE, "json", "absent");
-    if (schema_datum_parse(datum, schema, r->value[MEMBER_JSON], false, &r->err) == 0)
-        return 0;
-    if (r->value[MEMBER_JSON].ptr[0] != '"' || !(text = text_of(r, MEMBER_JSON)).ptr ||
-        schema_datum_parse(datum, schema, text, false, &again))
-        return -1;
-    relais_error_clear(&r->err);
-    return 0;
+    return schema_datum_parse(datum, schema, r->value[MEMBER_JSON], false, &r->err);
 }
 
 /* {"hex":"...","json":...} */

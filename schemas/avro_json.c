@@ -2,6 +2,7 @@
 #include "schemas/avro_json.h"
 #include "schemas/avro_plan.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* The name of a union's branch. */
@@ -369,15 +370,20 @@ static int bind_union(struct binder *b, const struct relais_avro_type *type,
 static int bind_whole(struct binder *b, const struct relais_avro_type *type,
                       const struct relais_value *v, void *slot)
 {
-    if (v->kind != RELAIS_VALUE_LONG)
+    int64_t number = v->number;
+
+    if (v->kind == RELAIS_VALUE_DOUBLE && v->real >= -0x1p63 && v->real < 0x1p63 &&
+        trunc(v->real) == v->real)
+        number = (int64_t)v->real; /* 1.0 and 1e2 are whole numbers too, as others say */
+    else if (v->kind != RELAIS_VALUE_LONG)
         return wrong(b, type);
     if (type->kind == RELAIS_AVRO_LONG) {
-        *(int64_t *)slot = v->number;
+        *(int64_t *)slot = number;
         return 0;
     }
-    if (v->number < INT32_MIN || v->number > INT32_MAX)
+    if (number < INT32_MIN || number > INT32_MAX)
         return wrong(b, type);
-    *(int32_t *)slot = (int32_t)v->number;
+    *(int32_t *)slot = (int32_t)number;
     return 0;
 }
 

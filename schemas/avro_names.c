@@ -32,6 +32,13 @@ bool relais_avro_full_name_valid(struct relais_slice s)
     }
 }
 
+bool relais_avro_own_name_valid(struct relais_slice s)
+{
+    if (s.len && s.ptr[0] == '.')
+        return relais_avro_name_valid((struct relais_slice){s.ptr + 1, s.len - 1});
+    return relais_avro_full_name_valid(s);
+}
+
 bool relais_avro_is_primitive(struct relais_slice s, enum relais_avro_kind *kind_out)
 {
     for (int i = RELAIS_AVRO_NULL; i <= RELAIS_AVRO_STRING; i++)
@@ -60,9 +67,11 @@ const char *relais_avro_kind_name(enum relais_avro_kind kind)
 const char *relais_avro_full_name(struct relais_arena *arena, struct relais_slice name,
                                   const char *space)
 {
-    if (memchr(name.ptr, '.', name.len) || !space || !space[0])
-        return relais_arena_slice(arena, name).ptr;
-    return relais_arena_printf(arena, "%s.%.*s", space, (int)name.len, name.ptr).ptr;
+    if (name.len && name.ptr[0] == '.')
+        name = (struct relais_slice){name.ptr + 1, name.len - 1};
+    else if (!memchr(name.ptr, '.', name.len) && space && space[0])
+        return relais_arena_printf(arena, "%s.%.*s", space, (int)name.len, name.ptr).ptr;
+    return relais_arena_slice(arena, name).ptr;
 }
 
 const char *relais_avro_space_of(struct relais_arena *arena, const char *full_name)

@@ -24,8 +24,11 @@ struct relais_avro_names {
 bool relais_avro_name_valid(struct relais_slice s);
 /* Names joined by dots. */
 bool relais_avro_full_name_valid(struct relais_slice s);
+/* A full name, or a name after a dot: none but the null namespace, as Java has it. */
+bool relais_avro_own_name_valid(struct relais_slice s);
 bool relais_avro_is_primitive(struct relais_slice s, enum relais_avro_kind *kind_out);
-/* The full name of `name` seen from `space` ("" or NULL: none). NULL: arena full. */
+/* The full name of `name` seen from `space` ("" or NULL: none); a dot before it asks for
+ * none. NULL: arena full. */
 const char *relais_avro_full_name(struct relais_arena *arena, struct relais_slice name,
                                   const char *space);
 /* What stands before the last dot; "" without one. NULL: arena full. */

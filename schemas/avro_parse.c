@@ -89,7 +89,7 @@ static bool name_fits(struct relais_slice name, enum names which)
     if (which == NAMES_SYMBOLS)
         return relais_avro_name_valid(name);
     return which == NAMES_ANY ? !memchr(name.ptr, '\0', name.len)
-                              : relais_avro_full_name_valid(name);
+                              : relais_avro_own_name_valid(name);
 }
 
 /* A list of names: symbols, which are distinct, aliases of a type seen from `space`, or
@@ -131,22 +131,22 @@ static int64_t define(struct parser *p, const struct relais_value *v, const char
     struct relais_slice name = relais_value_text(v, "name");
     const struct relais_value *own = relais_value_get(v, "namespace");
     enum relais_avro_kind kind;
-    const char *dot;
     int64_t index;
 
-    if (!name.ptr || !relais_avro_full_name_valid(name))
+    if (!name.ptr || !relais_avro_own_name_valid(name))
         return invalid(p, "name", "absent, or not a name: letters, digits and _ only");
     if (own && own->kind != RELAIS_VALUE_NULL) {
+        /* a name with dots says its namespace; what else is said of it does not count */
         if (own->kind != RELAIS_VALUE_STRING ||
-            (own->text.len && !relais_avro_full_name_valid(own->text)))
+            (own->text.len && !memchr(name.ptr, '.', name.len) &&
+             !relais_avro_full_name_valid(own->text)))
             return invalid(p, "namespace", "not names joined by dots");
         space = relais_arena_slice(p->arena, own->text).ptr;
     }
     type->name = relais_avro_full_name(p->arena, name, space);
     if (!type->name || !(*space_out = relais_avro_space_of(p->arena, type->name)))
         return invalid(p, "name", "schema takes too much memory");
-    dot = strrchr(type->name, '.');
-    if (relais_avro_is_primitive(relais_slice_str(dot ? dot + 1 : type->name), &kind))
+    if (relais_avro_is_primitive(relais_slice_str(type->name), &kind))
         return invalid(p, "name", "a primitive type's name cannot be defined");
     index = relais_avro_names_add(&p->names, type->name, type);
     if (index < 0)

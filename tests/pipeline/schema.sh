@@ -69,3 +69,4 @@ for i in range(3):
 p.stdin.close()
 sys.exit(p.wait())
 END
+check 'corner cases, as the norm and most other implementations have them' python3 tests/cases.py "$relais" tests/data/avro/cases/*.jsonl
