@@ -9,46 +9,6 @@
 #define COMPAT_STATUS_NO    1
 #define COMPAT_STATUS_ERROR 2
 
-/* Everything of a file, or of standard input. */
-static int read_all(FILE *from, const char *path, struct relais_buf *out,
-                    struct relais_error *err)
-{
-    char chunk[16384];
-    size_t n;
-
-    while ((n = fread(chunk, 1, sizeof(chunk), from)) > 0)
-        if (relais_buf_add(out, chunk, n))
-            return relais_error_set(err, RELAIS_E_LIMIT, path, "longer than %zu bytes",
-                                    out->max);
-    return ferror(from)
-               ? relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno))
-               : 0;
-}
-
-static struct relais_avro *open_schema(const char *path, struct relais_error *err)
-{
-    struct relais_buf text = RELAIS_BUF_INIT(RELAIS_AVRO_TEXT_MAX);
-    struct relais_avro *schema = NULL;
-    bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "re");
-
-    if (!file)
-        relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno));
-    else if (read_all(file, path, &text, err) == 0)
-        schema = relais_avro_new(relais_buf_slice(&text), err);
-    if (!schema && err->code == RELAIS_E_SCHEMA_INVALID) {
-        char where[sizeof(err->where)];
-
-        snprintf(where, sizeof(where), "%.60s%s%.30s", path, err->where[0] ? ": " : "",
-                 err->where);
-        memcpy(err->where, where, sizeof(where));
-    }
-    if (file && !standard)
-        fclose(file);
-    relais_buf_release(&text);
-    return schema;
-}
-
 /* Standard input can be one thing only. */
 static int once_standard(const char *const *paths, size_t count, bool datum,
                          struct relais_error *err)
@@ -65,7 +25,7 @@ static int once_standard(const char *const *paths, size_t count, bool datum,
 static int canonical(struct cli *cli, struct relais_error *err)
 {
     struct relais_buf out = RELAIS_BUF_INIT(SCHEMA_DATA_MAX);
-    struct relais_avro *schema = open_schema(cli->args[1], err);
+    struct relais_avro *schema = schema_open(cli->args[1], err);
 
     if (schema &&
         (relais_avro_canonical(schema, &out) || relais_buf_add_char(&out, '\n')))
@@ -79,7 +39,7 @@ static int canonical(struct cli *cli, struct relais_error *err)
 
 static int fingerprint(struct cli *cli, struct relais_error *err)
 {
-    struct relais_avro *schema = open_schema(cli->args[1], err);
+    struct relais_avro *schema = schema_open(cli->args[1], err);
     struct schema_fingerprints prints;
 
     if (schema && schema_fingerprint(schema, &prints, err) == 0)
@@ -130,7 +90,7 @@ static int compat(struct cli *cli, struct relais_error *err)
     if (once_standard((const char *const *)cli->args + 1, count, false, err))
         goto out;
     for (; opened < count; opened++)
-        if (!(schemas[opened] = open_schema(cli->args[1 + opened], err)))
+        if (!(schemas[opened] = schema_open(cli->args[1 + opened], err)))
             goto out;
     if (relais_compat_check(schemas[count - 1],
                             (const struct relais_avro *const *)schemas, count - 1, level,
@@ -153,8 +113,8 @@ static int read_bytes(bool hex, struct relais_buf *out, struct relais_error *err
     int rc;
 
     if (!hex)
-        return read_all(stdin, "-", out, err);
-    rc = read_all(stdin, "-", &text, err) ||
+        return schema_read_all(stdin, "-", out, err);
+    rc = schema_read_all(stdin, "-", &text, err) ||
          schema_unhex(relais_buf_slice(&text), out, err);
     relais_buf_release(&text);
     return rc ? -1 : 0;
@@ -197,7 +157,7 @@ static int decode(struct cli *cli, struct relais_error *err)
     const char *path = cli->args[1];
     struct relais_avro *schema = NULL;
 
-    if (once_standard(&path, 1, true, err) == 0 && (schema = open_schema(path, err)) &&
+    if (once_standard(&path, 1, true, err) == 0 && (schema = schema_open(path, err)) &&
         read_bytes(cli_value(cli, "hex"), &bytes, err) == 0 &&
         schema_datum_decode(&datum, schema, relais_buf_slice(&bytes), err) == 0)
         (void)!write_json(&datum, cli_value(cli, "json"), err);
@@ -214,8 +174,8 @@ static int encode(struct cli *cli, struct relais_error *err)
     const char *path = cli->args[1];
     struct relais_avro *schema = NULL;
 
-    if (once_standard(&path, 1, true, err) == 0 && (schema = open_schema(path, err)) &&
-        read_all(stdin, "-", &text, err) == 0 &&
+    if (once_standard(&path, 1, true, err) == 0 && (schema = schema_open(path, err)) &&
+        schema_read_all(stdin, "-", &text, err) == 0 &&
         schema_datum_parse(&datum, schema, relais_buf_slice(&text),
                            cli_value(cli, "json"), err) == 0)
         (void)!write_bytes(&datum, cli_value(cli, "hex"), err);
@@ -249,7 +209,7 @@ static int read_written(const struct relais_avro *writer, bool hex,
 
     if (hex)
         return read_bytes(true, bytes, err);
-    rc = read_all(stdin, "-", &text, err) ||
+    rc = schema_read_all(stdin, "-", &text, err) ||
          schema_datum_parse(&datum, writer, relais_buf_slice(&text), false, err) ||
          schema_datum_encode(&datum, bytes, err);
     schema_datum_release(&datum);
@@ -271,8 +231,8 @@ static int resolve(struct cli *cli, struct relais_error *err)
     else if (form_of(cli, "in", &in_hex, err) == 0 &&
              form_of(cli, "out", &out_hex, err) == 0 &&
              once_standard(paths, 2, true, err) == 0 &&
-             (writer = open_schema(paths[0], err)) &&
-             (reader = open_schema(paths[1], err)) &&
+             (writer = schema_open(paths[0], err)) &&
+             (reader = schema_open(paths[1], err)) &&
              read_written(writer, in_hex, &bytes, err) == 0 &&
              schema_datum_resolve(&datum, writer, reader, relais_buf_slice(&bytes),
                                   err) == 0)

@@ -2,15 +2,25 @@
 #define RELAIS_CLI_SCHEMA_H
 
 /* What `relais schema` does to schemas and data, for its verbs (schema.c) and for
- * --batch (schema_batch.c). Texts are those of the caller; results are added to buffers.
- * JSON of a datum is Avro's own, or relais's untagged form (`plain`). Errors: those of
- * schemas/avro.h, and USAGE.
+ * --batch (schema_batch.c); schemas of files also for `relais subscribe --reader`. Texts
+ * are those of the caller; results are added to buffers. JSON of a datum is Avro's own,
+ * or relais's untagged form (`plain`). Errors: those of schemas/avro.h, and USAGE.
  */
 
 #include "schemas/avro_resolve.h"
 #include "schemas/compat.h"
 
+#include <stdio.h>
+
 #define SCHEMA_DATA_MAX (64u << 20) /* a datum, as bytes, JSON or struct */
+
+/* Everything that is left of `from`; path: its name in errors. LIMIT, CONF_FILE. */
+int schema_read_all(FILE *from, const char *path, struct relais_buf *out,
+                    struct relais_error *err) RELAIS_MUST_CHECK;
+/* The schema of a file, "-": of standard input. SCHEMA_INVALID, CONF_FILE; where = the
+ * file and the place in it. */
+struct relais_avro *schema_open(const char *path,
+                                struct relais_error *err) RELAIS_MUST_CHECK;
 
 struct schema_fingerprints {
     char crc64[17]; /* the number, most significant byte first */

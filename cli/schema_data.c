@@ -1,12 +1,52 @@
-/* Fingerprints of a schema; a datum between its forms. */
+/* Schemas of files, their fingerprints; a datum between its forms. */
 #include "cli/schema.h"
 #include "core/crypto.h"
 #include "schemas/avro_json.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #define CANONICAL_MAX (64u << 20)
+
+int schema_read_all(FILE *from, const char *path, struct relais_buf *out,
+                    struct relais_error *err)
+{
+    char chunk[16384];
+    size_t n;
+
+    while ((n = fread(chunk, 1, sizeof(chunk), from)) > 0)
+        if (relais_buf_add(out, chunk, n))
+            return relais_error_set(err, RELAIS_E_LIMIT, path, "longer than %zu bytes",
+                                    out->max);
+    return ferror(from)
+               ? relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno))
+               : 0;
+}
+
+struct relais_avro *schema_open(const char *path, struct relais_error *err)
+{
+    struct relais_buf text = RELAIS_BUF_INIT(RELAIS_AVRO_TEXT_MAX);
+    struct relais_avro *schema = NULL;
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "re");
+
+    if (!file)
+        relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno));
+    else if (schema_read_all(file, path, &text, err) == 0)
+        schema = relais_avro_new(relais_buf_slice(&text), err);
+    if (!schema && err->code == RELAIS_E_SCHEMA_INVALID) {
+        char where[sizeof(err->where)];
+
+        snprintf(where, sizeof(where), "%.60s%s%.30s", path, err->where[0] ? ": " : "",
+                 err->where);
+        memcpy(err->where, where, sizeof(where));
+    }
+    if (file && !standard)
+        fclose(file);
+    relais_buf_release(&text);
+    return schema;
+}
 
 int schema_fingerprint(const struct relais_avro *schema, struct schema_fingerprints *out,
                        struct relais_error *err)

@@ -1,6 +1,7 @@
 /* relais subscribe: one line per event, as JSON or as a French sentence. */
 #include "cli/commands.h"
 #include "cli/phrases.h"
+#include "cli/schema.h"
 #include "consumers/event_json.h"
 #include "consumers/subscriber.h"
 #include "core/day.h"
@@ -20,6 +21,7 @@
 struct printer {
     struct subscriber *sub;
     struct relais_codes *codes; /* NULL: JSON */
+    struct relais_avro *reader; /* NULL: none of one's own */
     struct relais_arena arena;
     struct relais_buf line;
     bool group;
@@ -183,6 +185,7 @@ static int print_all(struct cli *cli, const struct relais_conf *conf, struct pri
                      struct relais_error *err)
 {
     const char *from = cli_value(cli, "from"), *count = cli_value(cli, "count");
+    const char *reader = cli_value(cli, "reader");
     struct subscriber_options options = {
         .conf = conf,
         .topics = (const char *const *)cli->args,
@@ -198,6 +201,12 @@ static int print_all(struct cli *cli, const struct relais_conf *conf, struct pri
         return -1;
     if (count && cli_number(count, "--count", 1, LONG_MAX, &p->left, err))
         return -1;
+    if (reader && cli_value(cli, "phrases"))
+        return relais_error_set(err, RELAIS_E_USAGE, "--reader",
+                                "ne va pas avec --phrases, qui lit les contrats");
+    if (reader && !(p->reader = schema_open(reader, err)))
+        return -1;
+    options.reader = p->reader;
     if (cli_value(cli, "phrases") &&
         !(p->codes = relais_codes_new(relais_conf_text(conf, "codes", "dir"), err)))
         return -1;
@@ -219,6 +228,7 @@ static int run(struct cli *cli)
         !(err.code == RELAIS_E_IO && errno == EPIPE))
         status = cli_fail(cli, &err);
     hangs = p.sub && subscriber_free(p.sub);
+    relais_avro_free(p.reader);
     relais_codes_free(p.codes);
     relais_buf_release(&p.line);
     relais_arena_release(&p.arena);
@@ -240,6 +250,9 @@ static const struct cli_option options[] = {
     {.name = "count", .argument = "N", .doc = "s'arrête après N événements"},
     {.name = "until-end", .doc = "s'arrête à la fin qu'avaient les topics au départ"},
     {.name = "phrases", .doc = "une phrase en français par événement, au lieu de JSON"},
+    {.name = "reader",
+     .argument = "SCHÉMA.avsc",
+     .doc = "montre les valeurs comme ce schéma Avro les lit"},
     {.name = "keys",
      .argument = "TROUSSEAU",
      .doc = "ouvre les champs chiffrés que ce trousseau permet"},

@@ -1,6 +1,7 @@
-/* From a message to an event: frame, schema of the registry, struct. A schema that is one
- * of the contracts built in is decoded into that contract's struct; any other with
- * itself, as its writer meant it.
+/* From a message to an event: frame, schema of the registry, struct. What was written
+ * under the name of a contract built in, by whatever version of it, is read as that
+ * contract; any other schema as its writer meant it; everything as the subscriber's own
+ * schema where it has one.
  */
 
 #include "consumers/subscriber_internal.h"
@@ -55,42 +56,49 @@ static int64_t id_offset_of(const struct relais_contract *contract)
 }
 
 /* Same text, or same canonical form: then the struct is laid out the same. */
-static bool is_contract(const struct relais_avro *schema,
-                        const struct relais_contract *contract)
+static bool same_form(const struct relais_avro *one, const struct relais_avro *other)
 {
     struct relais_buf a = RELAIS_BUF_INIT(RELAIS_AVRO_TEXT_MAX);
     struct relais_buf b = RELAIS_BUF_INIT(RELAIS_AVRO_TEXT_MAX);
-    bool same = relais_slice_eq(relais_avro_text(schema), contract->text);
+    bool same = relais_slice_eq(relais_avro_text(one), relais_avro_text(other));
 
-    if (!same && !relais_avro_canonical(schema, &a) &&
-        !relais_avro_canonical(contract->schema, &b))
+    if (!same && !relais_avro_canonical(one, &a) && !relais_avro_canonical(other, &b))
         same = relais_slice_eq(relais_buf_slice(&a), relais_buf_slice(&b));
     relais_buf_release(&a);
     relais_buf_release(&b);
     return same;
 }
 
-static struct event_schema *describe(int32_t id, const struct relais_avro *schema)
+/* The contract whose name a schema bears; NULL: none. */
+static const struct relais_contract *contract_of(const struct relais_avro *schema)
+{
+    const char *name = relais_avro_root(schema)->name;
+    const struct relais_contract *contract = name ? relais_catalog_find(name) : NULL;
+
+    return contract && strcmp(contract->name, name) == 0 ? contract : NULL;
+}
+
+static struct event_schema *describe(const struct event_schemas *schemas, int32_t id,
+                                     const struct relais_avro *writer)
 {
     struct event_schema *es = relais_zalloc(sizeof(*es));
-    const struct relais_avro_type *root = relais_avro_root(schema);
-    const struct relais_contract *contract =
-        root->name ? relais_catalog_find(root->name) : NULL;
+    const struct relais_contract *contract = contract_of(writer);
+    const char *name = relais_avro_root(writer)->name;
 
     es->id = id;
-    es->schema = schema;
-    if (contract && is_contract(schema, contract)) {
+    es->schema = schemas->reader ? schemas->reader : contract ? contract->schema : writer;
+    if (contract && es->schema == contract->schema)
         es->contract = contract;
-        es->schema = contract->schema;
-        root = relais_avro_root(es->schema);
-    }
-    es->as = (struct relais_contract){.name = root->name ? root->name : "",
+    es->unreadable.code = RELAIS_E_OK;
+    if (es->schema != writer && !same_form(writer, es->schema))
+        es->resolution = relais_avro_resolution_new(writer, es->schema, &es->unreadable);
+    es->as = (struct relais_contract){.name = name ? name : "",
                                       .family = contract ? contract->family : "",
                                       .object = contract ? contract->object : "",
                                       .id_field = contract ? contract->id_field : NULL,
                                       .text = relais_avro_text(es->schema),
                                       .schema = es->schema,
-                                      .size = root->size};
+                                      .size = relais_avro_root(es->schema)->size};
     find_offsets(es);
     es->opens = contract && es->id_offset == id_offset_of(contract);
     return es;
@@ -121,7 +129,7 @@ static const struct event_schema *schema_new(struct event_schemas *schemas, int3
     }
     schemas->items =
         relais_realloc(schemas->items, (schemas->count + 1) * sizeof(*schemas->items));
-    return schemas->items[schemas->count++] = describe(id, schema);
+    return schemas->items[schemas->count++] = describe(schemas, id, schema);
 }
 
 static const struct event_schema *schema_of(struct event_schemas *schemas, int32_t id,
@@ -139,10 +147,13 @@ static const struct event_schema *schema_of(struct event_schemas *schemas, int32
 }
 
 int event_schemas_open(struct event_schemas *schemas, const struct relais_conf *conf,
-                       struct relais_error *err)
+                       const struct relais_avro *reader, struct relais_error *err)
 {
     const char *ring = relais_conf_text(conf, "keys", "file");
+    const struct relais_contract *contract = reader ? contract_of(reader) : NULL;
 
+    schemas->reader =
+        contract && same_form(reader, contract->schema) ? contract->schema : reader;
     if (ring && *ring && !(schemas->ring = relais_keyring_open(ring, err)))
         return -1;
     schemas->reg = relais_registry_new(conf, err);
@@ -151,8 +162,10 @@ int event_schemas_open(struct event_schemas *schemas, const struct relais_conf *
 
 void event_schemas_close(struct event_schemas *schemas)
 {
-    for (size_t i = 0; i < schemas->count; i++)
+    for (size_t i = 0; i < schemas->count; i++) {
+        relais_avro_resolution_free(schemas->items[i]->resolution);
         free(schemas->items[i]);
+    }
     free(schemas->items);
     relais_registry_free(schemas->reg);
     relais_keyring_free(schemas->ring);
@@ -176,10 +189,16 @@ static int decode_value(struct event_schemas *schemas, struct relais_event *ev,
     const struct event_schema *es = ev->schema;
     struct relais_arena *arena = &ev->batch->arena;
 
+    if (es->unreadable.code) {
+        *err = es->unreadable;
+        return -1;
+    }
     ev->data = relais_arena_alloc(arena, es->as.size);
     if (!ev->data)
         return relais_error_set(err, RELAIS_E_LIMIT, "event", "too many events held");
-    if (relais_avro_decode(es->schema, value, ev->data, arena, NULL, err))
+    if (es->resolution
+            ? relais_avro_resolve(es->resolution, value, ev->data, arena, err)
+            : relais_avro_decode(es->schema, value, ev->data, arena, NULL, err))
         return -1;
     if (schemas->ring && es->opens &&
         relais_check_open(schemas->ring, &es->as, ev->data, arena, err) < 0)

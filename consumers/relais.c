@@ -2,12 +2,17 @@
 
 #include "consumers/sink_run.h"
 #include "consumers/subscriber.h"
+#include "schemas/avro.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The options before `reader` was one. */
+#define OPTIONS_SIZE_MIN offsetof(struct relais_subscriber_options, reader)
+
 struct relais_subscriber {
     struct relais_conf *conf;
+    struct relais_avro *reader;
     struct subscriber *sub;
     char error[352];
 };
@@ -57,19 +62,26 @@ relais_subscriber_new(const struct relais_subscriber_options *options, char *err
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     struct relais_subscriber *sub = relais_zalloc(sizeof(*sub));
+    struct relais_subscriber_options o = {0};
 
-    if (options->size != sizeof(*options)) {
+    if (options->size < OPTIONS_SIZE_MIN || options->size > sizeof(o)) {
         relais_error_set(&err, RELAIS_E_USAGE, "size",
                          "not this library's struct relais_subscriber_options");
         goto fail;
     }
-    sub->conf = load(options, &err);
+    memcpy(&o, options, options->size);
+    if (o.reader && !(sub->reader = relais_avro_new(relais_slice_str(o.reader), &err))) {
+        relais_error_prefix(&err, "reader");
+        goto fail;
+    }
+    sub->conf = load(&o, &err);
     if (!sub->conf)
         goto fail;
     sub->sub = subscriber_new(&(struct subscriber_options){.conf = sub->conf,
-                                                           .topics = options->topics,
-                                                           .group = options->group,
-                                                           .from_ms = options->from_ms},
+                                                           .topics = o.topics,
+                                                           .group = o.group,
+                                                           .from_ms = o.from_ms,
+                                                           .reader = sub->reader},
                               &err);
     if (!sub->sub)
         goto fail;
@@ -85,6 +97,7 @@ void relais_subscriber_free(struct relais_subscriber *sub)
     if (!sub)
         return;
     subscriber_free(sub->sub);
+    relais_avro_free(sub->reader);
     relais_conf_free(sub->conf);
     free(sub);
 }

@@ -44,6 +44,12 @@ struct relais_subscriber_options {
     const char *keys;          /* a reader's ring; NULL: encrypted fields stay closed */
     const char *const *topics; /* NULL-ended */
     int64_t from_ms;           /* with a group: only where it has no position yet */
+    /* An Avro schema (JSON): events are seen as it describes them, by Avro's rules of
+     * resolution: what it lacks is left out, what the writer lacked takes its default,
+     * enums go by symbol, aliases are followed; an event that it cannot read is given
+     * with relais_event_problem(). NULL: the contract of this build that has the writer's
+     * name, else the writer's own schema. */
+    const char *reader;
 };
 
 RELAIS_API struct relais_subscriber *
@@ -85,8 +91,8 @@ RELAIS_API int64_t
 relais_event_observed_us(const struct relais_event *event); /* entete.constate_le */
 /* The value as JSON (contract A15), opened as far as the ring goes. */
 RELAIS_API const char *relais_event_json(struct relais_event *event, size_t *len_out);
-/* The value as the struct of the generated header (schemas of this build): NULL if it is
- * another schema. */
+/* The value as the struct of the generated header (schemas of this build), whichever
+ * version wrote it: NULL if it is another schema, or read as options.reader. */
 RELAIS_API const void *relais_event_struct(const struct relais_event *event,
                                            const char *full_name);
 /* Was this id given before by this partition (the last 65,536), at another offset?

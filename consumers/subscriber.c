@@ -504,7 +504,7 @@ struct subscriber *subscriber_new(const struct subscriber_options *options,
     sub->topics = relais_zalloc((count + 1) * sizeof(char *));
     for (size_t i = 0; i < count; i++)
         sub->topics[i] = relais_strdup(options->topics[i]);
-    if (event_schemas_open(&sub->schemas, options->conf, err) ||
+    if (event_schemas_open(&sub->schemas, options->conf, options->reader, err) ||
         consumer_open(sub, err)) {
         subscriber_free(sub);
         return NULL;

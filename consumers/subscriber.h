@@ -15,6 +15,7 @@
 #include "core/record.h"
 
 struct subscriber;
+struct relais_avro;
 
 struct subscriber_options {
     const struct relais_conf
@@ -23,6 +24,9 @@ struct subscriber_options {
     const char *group;         /* NULL: no group, nothing is committed; copied */
     int64_t from_ms;           /* RELAIS_FROM_*; with a group: only for partitions
                                   without a position */
+    /* Values are read as this schema sees them; outlives the subscriber. NULL: as the
+     * contract built in of the same name, else as they were written. */
+    const struct relais_avro *reader;
     bool skip_lost; /* events deleted before they were read: go on at the first left */
     int stall_ms;   /* a partition with a lag that does not move so long: new consumer;
                        0: 60,000 */

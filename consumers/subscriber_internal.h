@@ -8,6 +8,7 @@
 #include "consumers/seen.h"
 #include "consumers/subscriber.h"
 #include "core/kafka.h"
+#include "schemas/avro_resolve.h"
 #include "schemas/check.h"
 #include "schemas/registry.h"
 
@@ -41,10 +42,12 @@ struct subscriber_link {
 /* A schema of the registry, as messages name it. */
 struct event_schema {
     int32_t id;
-    const struct relais_avro *schema;
-    const struct relais_contract *contract; /* the one built in, if it is this schema */
-    struct relais_contract as;              /* name, schema and size, for opening */
-    bool opens;                             /* its protected fields can be opened */
+    const struct relais_avro *schema;          /* what the struct is laid out as */
+    const struct relais_contract *contract;    /* the one built in, if that is it */
+    struct relais_avro_resolution *resolution; /* NULL: `schema` is the writer's form */
+    struct relais_error unreadable;            /* why there can be no resolution */
+    struct relais_contract as; /* the writer's name; schema and size, for opening */
+    bool opens;                /* its protected fields can be opened */
     int64_t id_offset, sequence_offset, observed_offset; /* in the struct; -1: none */
 };
 
@@ -52,7 +55,8 @@ struct event_schema {
 
 struct event_schemas {
     struct relais_registry *reg;
-    struct relais_keyring *ring; /* NULL: encrypted fields stay closed */
+    struct relais_keyring *ring;      /* NULL: encrypted fields stay closed */
+    const struct relais_avro *reader; /* NULL: the contracts, and else the writers */
     struct event_schema **items;
     size_t count;
     const struct event_schema *last;
@@ -161,6 +165,7 @@ int watchdog_tick(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_
 
 /* event.c */
 int event_schemas_open(struct event_schemas *schemas, const struct relais_conf *conf,
+                       const struct relais_avro *reader,
                        struct relais_error *err) RELAIS_MUST_CHECK;
 void event_schemas_close(struct event_schemas *schemas);
 /* 0: decoded, or ev->problem says why not; -1: RETRY or CONF, the registry. */

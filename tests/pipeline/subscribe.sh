@@ -35,6 +35,20 @@ sub $pay $place --until-end --phrases >"$work/phrases"
 check 'phrases tell the placement' grep -q 'accueil commencé, au 09/02/2026, décision du juge, lieu : Assistant familial' "$work/phrases"
 check 'phrases tell the redirected payment' grep -q "75,52 € émis au service de l'ASE" "$work/phrases"
 check 'phrases name nobody without a ring' sh -c '! grep -qiE "BELVAUQUIER|NOE" "$0"' "$work/phrases"
+cat >"$work/lecteur.avsc" <<'END'
+{"type": "record", "name": "EvenementMesure", "fields": [
+ {"name": "territoire", "type": "string", "default": "dep93"},
+ {"name": "quand", "aliases": ["entete"], "type": {"type": "record", "name": "Entete", "fields": [
+  {"name": "survenu_le", "type": {"type": "int", "logicalType": "date"}}]}}]}
+END
+sub $place $pay --until-end --reader "$work/lecteur.avsc" >"$work/lecteur.out"
+check '--reader shows what that schema reads' grep -q '"subject":"fr.relais.placements.EvenementMesure",.*"value":{"territoire":"dep93","quand":{"survenu_le":"2026-[0-9-]*"}}}$' "$work/lecteur.out"
+[ "$(grep -c '"value":null,"problem":"SCHEMA_MISMATCH : record fr.relais.payments.EvenementPaiement cannot be read as EvenementMesure"' "$work/lecteur.out")" = 3 ] &&
+    ok 'and says of other events why it cannot' || not_ok "and says of other events why it cannot: $(cut -c1-300 "$work/lecteur.out")"
+echo '{"type": "record"' >"$work/casse.avsc"
+check '--reader of a broken schema ends with 78' exits 78 sub $place --until-end --reader "$work/casse.avsc"
+check 'and names the file' grep -q 'casse.avsc.*SCHEMA_INVALID' "$work/subscribe.err"
+check '--reader does not go with --phrases' exits 78 sub $place --until-end --phrases --reader "$work/lecteur.avsc"
 start live "$relais" subscribe $place -b "$bootstrap" -r "$registry" --from latest
 sleep 2
 sed 's/-0071/-0079/; s/7a3c1c9e/7a3c1c9f/' tests/demo/5-mesure.json | publish placements

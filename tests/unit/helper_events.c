@@ -5,6 +5,7 @@
 #include "schemas/catalog.h"
 #include "schemas/registry.h"
 #include "schemas/registry_server.h"
+#include "tests/unit/helper_version.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
@@ -90,12 +91,12 @@ void events_id(int64_t number, char out[37])
     snprintf(out, 37, "00000000-0000-8000-8000-%012" PRIx64, (uint64_t)number);
 }
 
-void events_put(struct events *e, int32_t partition, const char *dossier, int64_t number)
+/* Avro, without frame. */
+static void encode(const char *dossier, int64_t number, struct relais_buf *buf)
 {
-    struct relais_buf buf = RELAIS_BUF_INIT(65536);
     struct relais_error err = RELAIS_ERROR_INIT;
     struct evenement_indu indu;
-    char id[37], frame[RELAIS_FRAME_LEN];
+    char id[37];
 
     memset(&indu, 0, sizeof(indu));
     events_id(number, id);
@@ -106,11 +107,51 @@ void events_put(struct events *e, int32_t partition, const char *dossier, int64_
     indu.entete.sequence = number;
     indu.entete.constate_le = 1700000000000000 + number;
     indu.indu = relais_slice_str(id);
-    relais_frame_write(e->schema_id, frame);
+    assert_int_equal(relais_avro_encode(contract()->schema, &indu, buf, NULL, &err), 0);
+}
+
+static void put_framed(struct events *e, int32_t schema_id, int32_t partition,
+                       const char *dossier, struct relais_slice value)
+{
+    struct relais_buf buf = RELAIS_BUF_INIT(65536);
+    char frame[RELAIS_FRAME_LEN];
+
+    relais_frame_write(schema_id, frame);
     assert_int_equal(relais_buf_add(&buf, frame, sizeof(frame)), 0);
-    assert_int_equal(relais_avro_encode(contract()->schema, &indu, &buf, NULL, &err), 0);
+    assert_int_equal(relais_buf_add_slice(&buf, value), 0);
     events_put_raw(e, EVENTS_TOPIC, partition, dossier, buf.data, buf.len);
     relais_buf_release(&buf);
+}
+
+void events_put(struct events *e, int32_t partition, const char *dossier, int64_t number)
+{
+    struct relais_buf buf = RELAIS_BUF_INIT(65536);
+
+    encode(dossier, number, &buf);
+    put_framed(e, e->schema_id, partition, dossier, relais_buf_slice(&buf));
+    relais_buf_release(&buf);
+}
+
+void events_put_version(struct events *e, const struct relais_avro *version,
+                        int32_t partition, const char *dossier, int64_t number)
+{
+    struct relais_buf buf = RELAIS_BUF_INIT(65536), other = RELAIS_BUF_INIT(65536);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_conf *conf = events_conf(e, "");
+    struct relais_registry *reg = relais_registry_new(conf, &err);
+    int32_t id;
+
+    assert_non_null(reg);
+    if (relais_registry_register(reg, relais_avro_root(version)->name,
+                                 relais_avro_text(version), &id, &err))
+        fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
+    encode(dossier, number, &buf);
+    version_encode(contract(), version, relais_buf_slice(&buf), &other);
+    put_framed(e, id, partition, dossier, relais_buf_slice(&other));
+    relais_registry_free(reg);
+    relais_conf_free(conf);
+    relais_buf_release(&buf);
+    relais_buf_release(&other);
 }
 
 void events_put_raw(struct events *e, const char *topic, int32_t partition,

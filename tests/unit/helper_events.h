@@ -5,6 +5,7 @@
 
 #include "consumers/broker.h"
 #include "consumers/subscriber.h"
+#include "schemas/avro.h"
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -28,6 +29,9 @@ void events_register(struct events *e);
 struct relais_conf *events_conf(const struct events *e, const char *text);
 /* An EvenementIndu: dossier `dossier`, id made of `number`, sequence `number`. */
 void events_put(struct events *e, int32_t partition, const char *dossier, int64_t number);
+/* The same, written by another version of the contract, which is registered here. */
+void events_put_version(struct events *e, const struct relais_avro *version,
+                        int32_t partition, const char *dossier, int64_t number);
 /* Any bytes; value NULL: a tombstone. */
 void events_put_raw(struct events *e, const char *topic, int32_t partition,
                     const char *key, const void *value, size_t value_len);
