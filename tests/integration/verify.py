@@ -10,6 +10,11 @@ of sink_file (one JSON object a line).
   read DUMP LINES...        every event of the dump is in the files of JSON lines once or
                             more, with equal content each time, none else; in the order of
                             its case by first coming within each file
+  runs FILE[:FROM[:TO]]...  lines FROM (1) to TO of sink_file, each what one process wrote:
+                            per partition its offsets only grow, none comes twice
+  after OFFSETS FILE:FROM   lines from FROM on, of one process alone in its group: every
+                            partition begins at its offset in OFFSETS (lines "topic
+                            partition offset")
   count DUMP                messages, events
   lines FILE...             distinct ids in JSON lines
 """
@@ -126,6 +131,47 @@ def read(dump_path, paths):
     print(f"{len(got)} events read, {total - len(got)} repeats")
 
 
+def part(spec):
+    """(name, events) of FILE[:FROM[:TO]]."""
+    path, *bounds = spec.split(":")
+    first = int(bounds[0]) if bounds else 1
+    last = int(bounds[1]) if len(bounds) > 1 else None
+    return path, list(read_lines(path))[first - 1:last]
+
+
+def runs(specs):
+    total = 0
+    for spec in specs:
+        last, events = {}, part(spec)[1]
+        if not events:
+            fail(f"{spec}: no line")
+        total += len(events)
+        for event in events:
+            place = (event["topic"], event["partition"])
+            if event["offset"] <= last.get(place, -1):
+                fail(f"{spec}: {place} goes from {last[place]} back to {event['offset']}")
+            last[place] = event["offset"]
+    print(f"{total} lines in {len(specs)} runs, offsets only grow")
+
+
+def after(offsets_path, spec):
+    committed, first = {}, {}
+    with open(offsets_path, encoding="ascii") as lines:
+        for line in lines:
+            topic, partition, offset = line.split()
+            committed[topic, int(partition)] = int(offset)
+    if not committed:
+        fail(f"{offsets_path}: no committed offset")
+    for event in part(spec)[1]:
+        first.setdefault((event["topic"], event["partition"]), event["offset"])
+    if not set(committed) & set(first):
+        fail(f"{spec}: nothing of the partitions that had an offset")
+    for place, offset in committed.items():
+        if first.get(place, offset) != offset:
+            fail(f"{spec}: {place} was committed at {offset}, begins at {first[place]}")
+    print(f"{len(first)} partitions begin where the group was")
+
+
 def count(path):
     messages = dump(path)
     print(len(messages), len(first_comings(messages, path)[0]))
@@ -139,6 +185,10 @@ def main():
         same(*paths)
     elif command == "read" and len(paths) > 1:
         read(paths[0], paths[1:])
+    elif command == "runs":
+        runs(paths)
+    elif command == "after" and len(paths) == 2:
+        after(*paths)
     elif command == "count":
         count(paths[0])
     elif command == "lines":
