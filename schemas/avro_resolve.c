@@ -47,22 +47,15 @@ static const char *short_name(const char *full_name)
     return dot ? dot + 1 : full_name;
 }
 
-static bool names_match_in_full(const struct relais_avro_type *writer,
-                                const struct relais_avro_type *reader)
+bool relais_avro_names_match(const struct relais_avro_type *writer,
+                             const struct relais_avro_type *reader)
 {
-    if (strcmp(writer->name, reader->name) == 0)
+    if (strcmp(short_name(writer->name), short_name(reader->name)) == 0)
         return true;
     for (size_t i = 0; i < reader->alias_count; i++)
         if (strcmp(reader->aliases[i], writer->name) == 0)
             return true;
     return false;
-}
-
-bool relais_avro_names_match(const struct relais_avro_type *writer,
-                             const struct relais_avro_type *reader)
-{
-    return strcmp(short_name(writer->name), short_name(reader->name)) == 0 ||
-           names_match_in_full(writer, reader);
 }
 
 bool relais_avro_promotes(enum relais_avro_kind writer, enum relais_avro_kind reader)
@@ -127,7 +120,7 @@ int64_t relais_avro_branch_for(const struct relais_avro_type *writer,
         if (branch->kind != writer->kind) {
             if (promoted < 0 && relais_avro_promotes(writer->kind, branch->kind))
                 promoted = i;
-        } else if (!is_named(branch->kind) || names_match_in_full(writer, branch)) {
+        } else if (!is_named(branch->kind) || strcmp(branch->name, writer->name) == 0) {
             return i;
         } else if (named < 0 && relais_avro_names_match(writer, branch)) {
             named = i;

@@ -7,9 +7,9 @@
  * "Aliases". Made once for a pair of schemas, then one pass over each datum.
  *
  * Names of records, enums and fixed match without their namespace, or by an alias of the
- * reader in full. Of a reader's union the first branch of the same type and full name or
- * alias is taken, else of the same type and name, else the first that the value can be
- * promoted to. Logical types play no part: the bytes are read as the underlying types.
+ * reader in full. Of a reader's union the branch of the same type and full name is taken
+ * (so that a schema always reads itself), else of the same type and name or alias, else
+ * the first that the value can be promoted to. Logical types play no part: the bytes are read as the underlying types.
  *
  * Two schemas that do not fit are no error of their own: SCHEMA_MISMATCH (DATA; where =
  * the path, text = why) is given for a datum that meets the place which does not fit. A
