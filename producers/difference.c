@@ -11,15 +11,18 @@
 #define VALUE_MAX  (8u << 20)
 
 void difference_init(struct difference *d, const struct relais_checker *checker,
-                     struct store *store, const struct inflight *ring)
+                     struct store *store, const struct inflight *ring,
+                     struct relais_registry *registry)
 {
     *d = (struct difference){
         .checker = checker,
         .store = store,
         .ring = ring,
+        .registry = registry,
         .arena = RELAIS_ARENA_INIT(RECORD_MAX),
         .value = RELAIS_BUF_INIT(VALUE_MAX),
         .compare = RELAIS_BUF_INIT(VALUE_MAX),
+        .known = RELAIS_BUF_INIT(VALUE_MAX),
     };
 }
 
@@ -28,6 +31,10 @@ void difference_release(struct difference *d)
     relais_arena_release(&d->arena);
     relais_buf_release(&d->value);
     relais_buf_release(&d->compare);
+    relais_buf_release(&d->known);
+    for (size_t i = 0; i < d->version_count; i++)
+        relais_avro_resolution_free(d->versions[i].resolution);
+    d->version_count = 0;
 }
 
 static int full(struct relais_error *err)
@@ -61,6 +68,7 @@ int difference_find_known(struct difference *d, const struct difference_target *
     struct store_object row;
 
     known->found = known->in_flight = m != NULL;
+    known->fingerprint = t->fingerprint;
     if (m) {
         known->observed_us = note_of(m)->observed_us;
         known->value = (struct relais_slice){m->value.ptr + RELAIS_FRAME_LEN,
@@ -71,29 +79,12 @@ int difference_find_known(struct difference *d, const struct difference_target *
         return -1;
     if (!known->found)
         return 0;
-    if (row.fingerprint != t->fingerprint ||
-        !relais_slice_is(row.contract, t->contract->name))
+    if (!relais_slice_is(row.contract, t->contract->name))
         return relais_error_set(err, RELAIS_E_STATE_BROKEN, t->contract->name,
-                                "the state holds another version of this contract");
+                                "the state holds another contract under this object");
+    known->fingerprint = row.fingerprint;
     known->observed_us = row.observed_us;
     known->value = row.value;
-    return 0;
-}
-
-static int decode_known(struct difference *d, const struct difference_target *t,
-                        struct difference_known *known, struct relais_error *err)
-{
-    struct relais_error why = RELAIS_ERROR_INIT;
-
-    if (relais_avro_root(t->contract->schema)->count > DIFFERENCE_FIELDS_MAX)
-        return relais_error_set(err, RELAIS_E_BUG, t->contract->name,
-                                "more than %d fields", DIFFERENCE_FIELDS_MAX);
-    if (!(known->data = relais_arena_zalloc(&d->arena, t->contract->size)))
-        return full(err);
-    if (relais_avro_decode(t->contract->schema, known->value, known->data, &d->arena,
-                           known->ends, &why))
-        return relais_error_set(err, RELAIS_E_STATE_BROKEN, why.where,
-                                "a stored value cannot be decoded");
     return 0;
 }
 
@@ -343,7 +334,7 @@ static int known_snapshot(struct difference *d, const struct difference_target *
 
     if (!changes)
         return full(err);
-    if (decode_known(d, t, known, err))
+    if (difference_decode_known(d, t, known, err))
         return -1;
     before = entete_of(known->data);
     note_object(&out->note, NOTE_SEEN, t, out->checked.object);
@@ -486,11 +477,12 @@ int difference_renvoi(struct difference *d, const struct difference_target *targ
     memset(out, 0, sizeof(*out));
     relais_arena_reset(&d->arena);
     known.observed_us = stored->observed_us;
+    known.fingerprint = stored->fingerprint;
     natural[1] = relais_arena_printf(&d->arena, "%lld", (long long)n);
     depot = relais_arena_printf(&d->arena, "renvoi-%lld", (long long)n);
     if (!natural[1].ptr || !depot.ptr)
         return full(err);
-    if (decode_known(d, target, &known, err))
+    if (difference_decode_known(d, target, &known, err))
         return -1;
     entete = entete_of(known.data);
     if (relais_slice_eq(entete->origine.depot, depot)) {

@@ -5,14 +5,18 @@
  * A checked snapshot is compared with what was last published of its object; where a
  * compared field differs it becomes an event: changements, fait, id, sequence, sealed and
  * encoded. A checked fact only takes its sequence and is known again by its id or its
- * position. What is still in flight counts as published.
+ * position. What is still in flight counts as published. A stored value that another
+ * version of the contract wrote is read by Avro's resolution; the registry has its
+ * schema.
  *
  * Ownership: what difference_out holds is valid until the next call and until the store's
  * next transaction. Errors: those of check, seal and encode (DATA: park the record);
- * ID_CONFLICT (DATA); STATE_BROKEN, DISK_FULL, IO of the store. Threads: one.
+ * ID_CONFLICT (DATA); STATE_BROKEN, DISK_FULL, IO of the store; those of the registry.
+ * Threads: one.
  */
 
 #include "producers/note.h"
+#include "schemas/avro_resolve.h"
 #include "schemas/family.h"
 #include "schemas/registry.h"
 
@@ -60,17 +64,30 @@ struct difference_out {
     struct note note; /* EVENT, UNCHANGED, PUBLISHED: its rows */
 };
 
+/* Another version of a contract, as a stored value was written by it, read as ours. */
+struct difference_version {
+    const struct relais_contract *contract;
+    uint64_t fingerprint;
+    struct relais_avro_resolution *resolution;
+};
+#define DIFFERENCE_VERSIONS_MAX 64
+
 struct difference {
     const struct relais_checker *checker;
     struct store *store;
     const struct inflight *ring;
-    struct relais_arena arena; /* of one record */
+    struct relais_registry *registry; /* knows every version */
+    struct relais_arena arena;        /* of one record */
     struct relais_buf value;
     struct relais_buf compare;
+    struct relais_buf known; /* a value of another version, as ours */
+    struct difference_version versions[DIFFERENCE_VERSIONS_MAX];
+    size_t version_count;
 };
 
 void difference_init(struct difference *d, const struct relais_checker *checker,
-                     struct store *store, const struct inflight *ring);
+                     struct store *store, const struct inflight *ring,
+                     struct relais_registry *registry);
 void difference_release(struct difference *d);
 
 /* The "file" of one snapshot of a log. */

@@ -15,6 +15,7 @@ struct difference_known {
     bool found;
     bool in_flight;
     int64_t observed_us;
+    uint64_t fingerprint;      /* of the schema that wrote it */
     struct relais_slice value; /* Avro, without frame */
     void *data;                /* decoded */
     uint32_t ends[DIFFERENCE_FIELDS_MAX];
@@ -22,6 +23,10 @@ struct difference_known {
 
 static inline struct entete *entete_of(void *data) { return data; }
 
+/* known->data, and known->value in the form of the target's contract. */
+int difference_decode_known(struct difference *d, const struct difference_target *t,
+                            struct difference_known *known,
+                            struct relais_error *err) RELAIS_MUST_CHECK;
 int difference_find_known(struct difference *d, const struct difference_target *t,
                           struct relais_slice object, struct difference_known *known,
                           struct relais_error *err) RELAIS_MUST_CHECK;

@@ -148,7 +148,8 @@ int source_open(struct source *s, struct relais_error *err)
     s->registry = relais_registry_new(s->conf, err);
     if (!s->registry)
         return -1;
-    difference_init(&s->difference, &s->checker, s->store, publisher_ring(s->publisher));
+    difference_init(&s->difference, &s->checker, s->store, publisher_ring(s->publisher),
+                    s->registry);
     return 0;
 }
 

@@ -87,8 +87,9 @@ static int put_fact(struct replay *r, const struct relais_contract *contract, vo
 
 /* The state keeps the later of two events of an object (A5); where the file of the last
  * one is not known yet, its order is at least its constate_le. */
-static int put_object(struct replay *r, const struct source_contract *c, void *data,
-                      struct relais_slice value, struct relais_error *err)
+static int put_object(struct replay *r, const struct source_contract *c,
+                      uint64_t fingerprint, void *data, struct relais_slice value,
+                      struct relais_error *err)
 {
     const struct entete *entete = data;
     struct relais_slice object = object_of(c->target.contract, data);
@@ -105,7 +106,7 @@ static int put_object(struct replay *r, const struct source_contract *c, void *d
         return 0;
     row = (struct store_object){
         .contract = relais_slice_str(c->target.contract->name),
-        .fingerprint = c->target.fingerprint,
+        .fingerprint = fingerprint,
         .sequence = entete->sequence,
         .observed_us = entete->constate_le,
         .value = value,
@@ -297,10 +298,11 @@ static int put_file(struct replay *r, const struct evenement_controle *e,
     return store_put_file(r->s->store, depot, &row, err);
 }
 
-int replay_event(struct replay *r, const struct relais_contract *contract,
+int replay_event(struct replay *r, const struct replay_version *version,
                  const char *topic, struct relais_slice value, bool *mine_out,
                  struct relais_error *err)
 {
+    const struct relais_contract *contract = version->contract;
     void *data = relais_arena_zalloc(&r->arena, contract->size);
     const struct entete *entete = data;
     struct source_contract *c = source_contract_of(r->s, contract->name);
@@ -308,7 +310,9 @@ int replay_event(struct replay *r, const struct relais_contract *contract,
     *mine_out = false;
     if (!data)
         return relais_error_set(err, RELAIS_E_BUG, topic, "arena too small");
-    if (relais_avro_decode(contract->schema, value, data, &r->arena, NULL, err))
+    if (version->resolution
+            ? relais_avro_resolve(version->resolution, value, data, &r->arena, err)
+            : relais_avro_decode(contract->schema, value, data, &r->arena, NULL, err))
         return -1;
     if (!relais_slice_is(entete->source, r->s->name))
         return 0;
@@ -317,8 +321,8 @@ int replay_event(struct replay *r, const struct relais_contract *contract,
         return -1;
     if (!c)
         return put_file(r, data, err);
-    return put_object(r, c, data, value, err) || count_event(r, c, data, err) ||
-                   put_fact(r, contract, data, err)
+    return put_object(r, c, version->fingerprint, data, value, err) ||
+                   count_event(r, c, data, err) || put_fact(r, contract, data, err)
                ? -1
                : 0;
 }

@@ -19,8 +19,14 @@ struct replay {
 /* The contract of one of this source's topics by its full name, control too; NULL: none.
  */
 const struct relais_contract *replay_contract(struct source *s, const char *name);
-/* value: Avro without frame, of `contract`. mine_out: it is this source's. */
-int replay_event(struct replay *r, const struct relais_contract *contract,
+/* A version of a contract that messages were written by. */
+struct replay_version {
+    const struct relais_contract *contract;
+    uint64_t fingerprint;
+    struct relais_avro_resolution *resolution; /* NULL: the present one */
+};
+/* value: Avro without frame, of `version`. mine_out: it is this source's. */
+int replay_event(struct replay *r, const struct replay_version *version,
                  const char *topic, struct relais_slice value, bool *mine_out,
                  struct relais_error *err) RELAIS_MUST_CHECK;
 

@@ -23,11 +23,10 @@ struct partition {
     bool done;
 };
 
-/* What a schema id means here; contract NULL: nothing of ours. */
+/* What a schema id means here; version.contract NULL: nothing of ours. */
 struct schema {
     int32_t id;
-    const struct relais_contract *contract;
-    bool other_version; /* ours by name, not by form */
+    struct replay_version version;
 };
 
 struct start {
@@ -186,6 +185,7 @@ static int schema_of(struct start *st, int32_t id, const struct schema **schema_
     struct source *s = st->replay.s;
     const struct relais_avro *writer;
     struct relais_error why = RELAIS_ERROR_INIT;
+    struct replay_version *version;
     struct schema *row;
 
     for (size_t i = 0; i < st->schema_count; i++)
@@ -193,22 +193,33 @@ static int schema_of(struct start *st, int32_t id, const struct schema **schema_
             *schema_out = &st->schemas[i];
             return 0;
         }
-    row = &st->schemas[st->schema_count < SCHEMAS_MAX ? st->schema_count++
-                                                      : SCHEMAS_MAX - 1];
+    if (st->schema_count < SCHEMAS_MAX)
+        st->schema_count++;
+    row = &st->schemas[st->schema_count - 1];
+    relais_avro_resolution_free(row->version.resolution);
     *row = (struct schema){.id = id};
+    version = &row->version;
     writer = relais_registry_schema(s->registry, id, &why);
-    if (!writer && relais_error_class(why.code) != RELAIS_DATA) {
-        st->schema_count--;
-        *err = why;
-        return -1;
+    if (!writer && relais_error_class(why.code) != RELAIS_DATA)
+        goto fail;
+    if (writer && relais_avro_root(writer)->name)
+        version->contract = replay_contract(s, relais_avro_root(writer)->name);
+    if (version->contract) {
+        version->fingerprint = relais_avro_fingerprint(writer);
+        if (version->fingerprint != relais_avro_fingerprint(version->contract->schema)) {
+            version->resolution =
+                relais_avro_resolution_new(writer, version->contract->schema, &why);
+            if (!version->resolution)
+                goto fail;
+        }
     }
-    if (writer)
-        row->contract = replay_contract(s, relais_avro_root(writer)->name);
-    row->other_version =
-        row->contract &&
-        relais_avro_fingerprint(row->contract->schema) != relais_avro_fingerprint(writer);
     *schema_out = row;
     return 0;
+fail:
+    st->schema_count--;
+    *row = (struct schema){0};
+    *err = why;
+    return -1;
 }
 
 /* Cheap where the whole profile of headers is used. */
@@ -243,17 +254,12 @@ static int take_message(struct start *st, const rd_kafka_message_t *m,
     }
     if (schema_of(st, id, &schema, err))
         return -1;
-    if (!schema->contract) {
+    if (!schema->version.contract) {
         st->skipped++;
         return 0;
     }
-    if (schema->other_version)
-        return relais_error_set(err, RELAIS_E_SCHEMA_UNKNOWN, p->topic,
-                                "partition %d offset %lld: another version of %s",
-                                (int)p->number, (long long)m->offset,
-                                schema->contract->name);
     relais_arena_reset(&st->replay.arena);
-    if (replay_event(&st->replay, schema->contract, p->topic, value, &mine, &why)) {
+    if (replay_event(&st->replay, &schema->version, p->topic, value, &mine, &why)) {
         if (relais_error_class(why.code) == RELAIS_DATA) {
             st->skipped++;
             return 0;
@@ -367,6 +373,8 @@ out:
         rd_kafka_consumer_close(st->rk);
         relais_kafka_destroy(st->rk, 5);
     }
+    for (size_t i = 0; i < st->schema_count; i++)
+        relais_avro_resolution_free(st->schemas[i].version.resolution);
     relais_arena_release(&st->replay.arena);
     relais_buf_release(&st->replay.buf);
     free(st);

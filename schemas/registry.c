@@ -4,6 +4,7 @@
 #include "schemas/registry_http.h"
 
 #include <curl/curl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -353,6 +354,56 @@ int relais_registry_lookup(struct relais_registry *reg, const char *subject,
         return -1;
     remember_id(reg, subject, digest, *id_out, false);
     return 0;
+}
+
+/* ---- versions ---- */
+
+/* The schema of one version; NULL: error set. */
+static const struct relais_avro *version_at(struct relais_registry *reg,
+                                            const char *subject, const json_t *number,
+                                            struct relais_error *err)
+{
+    struct registry_http_answer answer;
+    char suffix[40];
+    int32_t id = 0;
+    int rc;
+
+    snprintf(suffix, sizeof(suffix), "/versions/%" JSON_INTEGER_FORMAT,
+             json_integer_value(number));
+    if (call_subject(reg, "GET", "/subjects/", subject, suffix, NULL, &answer, err))
+        return NULL;
+    rc = answer.status < 300 ? read_id(&answer, subject, &id, err)
+                             : refused(err, subject, &answer);
+    json_decref(answer.root);
+    return rc ? NULL : relais_registry_schema(reg, id, err);
+}
+
+const struct relais_avro *relais_registry_version(struct relais_registry *reg,
+                                                  const char *subject,
+                                                  uint64_t fingerprint,
+                                                  struct relais_error *err)
+{
+    const struct relais_avro *found = NULL;
+    struct registry_http_answer answer;
+    size_t count;
+    int rc = 0;
+
+    if (call_subject(reg, "GET", "/subjects/", subject, "/versions", NULL, &answer, err))
+        return NULL;
+    if (answer.status >= 300 && answer.error_code != 40401)
+        rc = refused(err, subject, &answer);
+    count = answer.status < 300 ? json_array_size(answer.root) : 0;
+    for (size_t i = count; !rc && !found && i-- > 0;) {
+        found = version_at(reg, subject, json_array_get(answer.root, i), err);
+        rc = found ? 0 : -1;
+        if (found && relais_avro_fingerprint(found) != fingerprint)
+            found = NULL;
+    }
+    json_decref(answer.root);
+    if (!rc && !found)
+        relais_error_set(err, RELAIS_E_SCHEMA_UNKNOWN, subject,
+                         "no version with fingerprint %016" PRIx64, fingerprint);
+    return found;
 }
 
 /* ---- levels ---- */

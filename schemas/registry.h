@@ -30,6 +30,11 @@ int relais_registry_lookup(struct relais_registry *reg, const char *subject,
 const struct relais_avro *
 relais_registry_schema(struct relais_registry *reg, int32_t id,
                        struct relais_error *err) RELAIS_MUST_CHECK;
+/* The version of a subject whose canonical form has this CRC-64-AVRO; borrowed from reg.
+ * SCHEMA_UNKNOWN: none that was not deleted. */
+const struct relais_avro *
+relais_registry_version(struct relais_registry *reg, const char *subject,
+                        uint64_t fingerprint, struct relais_error *err) RELAIS_MUST_CHECK;
 /* The level in force for a subject: "FULL_TRANSITIVE". */
 int relais_registry_level(struct relais_registry *reg, const char *subject, char *out,
                           size_t out_len, struct relais_error *err) RELAIS_MUST_CHECK;

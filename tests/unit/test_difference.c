@@ -3,6 +3,8 @@
 #include "producers/position.h"
 
 #include "contracts/evenement_droit.h"
+#include "schemas/registry_server.h"
+#include "tests/unit/helper_version.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,6 +31,9 @@ struct bench {
     struct relais_arena arena;
     struct difference_out out;
     struct relais_error err;
+    struct relais_registry_server *server; /* where a test needs one */
+    struct relais_conf *conf;
+    struct relais_registry *registry;
 };
 
 static void path_of(const struct bench *b, const char *name, char path[128])
@@ -68,7 +73,7 @@ static int setup(void **state)
     if (!b->store)
         return -1;
     b->inflight = inflight_new(100, 1u << 20);
-    difference_init(&b->difference, &b->checker, b->store, b->inflight);
+    difference_init(&b->difference, &b->checker, b->store, b->inflight, NULL);
     b->target = (struct difference_target){
         .contract = contract,
         .family = relais_family_find(contract),
@@ -89,6 +94,9 @@ static int teardown(void **state)
     char path[128];
 
     difference_release(&b->difference);
+    relais_registry_free(b->registry);
+    relais_conf_free(b->conf);
+    relais_registry_server_free(b->server);
     inflight_free(b->inflight);
     store_close(b->store);
     relais_keyring_free(b->ring);
@@ -456,6 +464,98 @@ static void test_renvoi_seals_again_under_its_own_id(void **state)
           DIFFERENCE_PUBLISHED);
 }
 
+/* ---- values of other versions ---- */
+
+static void open_registry(struct bench *b)
+{
+    char text[96];
+
+    b->server = relais_registry_server_new("127.0.0.1:0", NULL, &b->err);
+    assert_non_null(b->server);
+    snprintf(text, sizeof(text), "[registry]\nurl = http://127.0.0.1:%d\n",
+             relais_registry_server_port(b->server));
+    b->conf = relais_conf_parse(relais_slice_str(text), "/tmp", &b->err);
+    assert_non_null(b->conf);
+    relais_conf_admit(b->conf, relais_conf_common);
+    b->registry = relais_registry_new(b->conf, &b->err);
+    assert_non_null(b->registry);
+    b->difference.registry = b->registry;
+}
+
+/* The stored value as if `version` had written it. */
+static void written_by(struct bench *b, const char object[37],
+                       const struct relais_avro *version)
+{
+    struct relais_buf other = RELAIS_BUF_INIT(1u << 16);
+    struct store_object row;
+    bool found;
+
+    assert_int_equal(
+        store_object(b->store, relais_slice_str(object), &row, &found, &b->err), 0);
+    assert_true(found);
+    version_encode(b->target.contract, version, row.value, &other);
+    row.value = relais_buf_slice(&other);
+    row.fingerprint = relais_avro_fingerprint(version);
+    row.contract = relais_slice_str(b->target.contract->name);
+    assert_int_equal(store_begin(b->store, &b->err), 0);
+    assert_int_equal(store_put_object(b->store, relais_slice_str(object), &row, &b->err),
+                     0);
+    assert_int_equal(store_commit(b->store, &b->err), 0);
+    relais_buf_release(&other);
+}
+
+static void registered(struct bench *b, const struct relais_avro *version)
+{
+    int32_t id;
+
+    if (relais_registry_register(b->registry, b->target.contract->name,
+                                 relais_avro_text(version), &id, &b->err))
+        fail_msg("%s: %s", b->err.where, b->err.text);
+}
+
+static void test_state_written_by_another_version_is_read_as_ours(void **state)
+{
+    struct bench *b = *state;
+    struct relais_avro *other = version_of(
+        b->target.contract, "decision",
+        "{\"name\":\"nouveau\",\"type\":[\"null\",\"string\"],\"default\":null}");
+    char object[37];
+
+    open_registry(b);
+    registered(b, other);
+    file(b, 20488, "0");
+    gives(b, snapshot(b, "depot-1", "OUVERT", 100, "QUIRVELLE"), DIFFERENCE_EVENT);
+    memcpy(object, b->out.note.object, sizeof(object));
+    keep(b);
+    written_by(b, object, other);
+    file(b, 20489, "0");
+    gives(b, snapshot(b, "depot-2", "OUVERT", 100, "QUIRVELLE"), DIFFERENCE_UNCHANGED);
+    file(b, 20490, "0");
+    gives(b, snapshot(b, "depot-3", "OUVERT", 200, "QUIRVELLE"), DIFFERENCE_EVENT);
+    assert_int_equal(decoded(b)->entete.sequence, 2);
+    relais_avro_free(other);
+}
+
+static void test_state_of_a_version_that_nobody_knows_is_broken(void **state)
+{
+    struct bench *b = *state;
+    struct relais_avro *other = version_of(
+        b->target.contract, NULL,
+        "{\"name\":\"nouveau\",\"type\":[\"null\",\"string\"],\"default\":null}");
+    char object[37];
+
+    open_registry(b);
+    file(b, 20488, "0");
+    gives(b, snapshot(b, "depot-1", "OUVERT", 100, "QUIRVELLE"), DIFFERENCE_EVENT);
+    memcpy(object, b->out.note.object, sizeof(object));
+    keep(b);
+    written_by(b, object, other);
+    file(b, 20489, "0");
+    assert_int_equal(snapshot(b, "depot-2", "OUVERT", 100, "QUIRVELLE"), -1);
+    assert_int_equal(b->err.code, RELAIS_E_STATE_BROKEN);
+    relais_avro_free(other);
+}
+
 int main(void)
 {
 #define BENCH(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -473,6 +573,8 @@ int main(void)
         BENCH(test_clock_of_a_log_that_goes_back_harms_nothing),
         cmocka_unit_test(test_positions_compare_as_hexadecimal_numbers),
         BENCH(test_renvoi_seals_again_under_its_own_id),
+        BENCH(test_state_written_by_another_version_is_read_as_ours),
+        BENCH(test_state_of_a_version_that_nobody_knows_is_broken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
