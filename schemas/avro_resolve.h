@@ -9,7 +9,8 @@
  * Names of records, enums and fixed match without their namespace, or by an alias of the
  * reader in full. Of a reader's union the branch of the same type and full name is taken
  * (so that a schema always reads itself), else of the same type and name or alias, else
- * the first that the value can be promoted to. Logical types play no part: the bytes are read as the underlying types.
+ * the first that the value can be promoted to. Logical types play no part: the bytes are
+ * read as the underlying types.
  *
  * Two schemas that do not fit are no error of their own: SCHEMA_MISMATCH (DATA; where =
  * the path, text = why) is given for a datum that meets the place which does not fit. A
