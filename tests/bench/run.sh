@@ -71,6 +71,7 @@ printf '%-34s %12s %12s %8s  %-12s %s\n' path ours yardstick ratio unit target >
 while read -r name ours yard ratio; do
 	case $name in
 	encode*) row "encode (avro-c)" "$ours" "$yard" "$ratio" ns '>= 5' 9 ;;
+	resolve) row "resolve (plain decode)" "$ours" "$yard" "$ratio" ns '>= 0.67' 9 ;;
 	decode*) row "decode (avro-c)" "$ours" "$yard" "$ratio" ns '>= 8' 9 ;;
 	esac
 done < <("$bin/bench_avro")
