@@ -278,23 +278,27 @@ static int send_all(struct pg_conn *c, const char *what, struct relais_error *er
     return left ? pg_conn_error(c, NULL, what, err) : 0;
 }
 
-PGresult *pg_conn_result(struct pg_conn *c, const char *what, struct relais_error *err)
+int pg_conn_wait(struct pg_conn *c, const char *what, struct relais_error *err)
 {
     int64_t until_us = answer_until(c);
-    PGresult *result;
 
     if (send_all(c, what, err))
-        return NULL;
+        return -1;
     while (PQisBusy(c->raw)) {
-        if (!wait_socket(c, POLLIN, until_us)) {
-            give_up(c, what, err);
-            return NULL;
-        }
-        if (!PQconsumeInput(c->raw)) {
-            pg_conn_error(c, NULL, what, err);
-            return NULL;
-        }
+        if (!wait_socket(c, POLLIN, until_us))
+            return give_up(c, what, err);
+        if (!PQconsumeInput(c->raw))
+            return pg_conn_error(c, NULL, what, err);
     }
+    return 0;
+}
+
+PGresult *pg_conn_result(struct pg_conn *c, const char *what, struct relais_error *err)
+{
+    PGresult *result;
+
+    if (pg_conn_wait(c, what, err))
+        return NULL;
     result = PQgetResult(c->raw);
     switch (result ? PQresultStatus(result) : PGRES_COMMAND_OK) {
     case PGRES_FATAL_ERROR:

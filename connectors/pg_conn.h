@@ -63,6 +63,9 @@ PGresult *pg_conn_exec(struct pg_conn *c, const char *what, const char *sql,
 int pg_conn_run(struct pg_conn *c, const char *what, const char *sql,
                 struct relais_error *err) RELAIS_MUST_CHECK;
 
+/* Waits, within the statement's time-out, until PQgetResult() need not wait. */
+int pg_conn_wait(struct pg_conn *c, const char *what,
+                 struct relais_error *err) RELAIS_MUST_CHECK;
 /* The next result of what was sent (PQsend..., COPY's end), within the statement's
  * time-out. NULL without error: no more of this statement. Failed ones are errors. */
 PGresult *pg_conn_result(struct pg_conn *c, const char *what,

@@ -61,6 +61,12 @@ enum relais_class {
     X(PG_ROW, DATA, "PostgreSQL refuses the row")                                        \
     X(PG_RIGHTS, CONF, "PostgreSQL refuses the connection or the right")                 \
     X(PG_SCHEMA, CONF, "table, column or type not as declared")                          \
+    X(PG_PROTOCOL, FATAL, "PostgreSQL sent what its protocol does not know")             \
+    X(SLOT_MISSING, CONF, "replication slot does not exist")                             \
+    X(SLOT_LOST, CONF, "replication slot invalidated: WAL is gone")                      \
+    X(SLOT_FOREIGN, CONF, "replication slot of another kind or database")                \
+    X(SLOT_ORIGIN, CONF, "replication slot not of the server known so far")              \
+    X(PUBLICATION, CONF, "publication absent or without our tables")                     \
     X(CONF_FILE, CONF, "configuration file unreadable")                                  \
     X(CONF_KEY, CONF, "unknown configuration key")                                       \
     X(CONF_VALUE, CONF, "configuration value invalid")                                   \

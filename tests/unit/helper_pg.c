@@ -1,5 +1,7 @@
 #include "helper_pg.h"
 
+#include "helper_core.h"
+
 #include <errno.h>
 #include <libpq-fe.h>
 #include <setjmp.h>
@@ -7,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,8 +22,8 @@ static const char *url(void)
     return at;
 }
 
-struct relais_conf *helper_pg_conf_at(const char *dsn, const struct relais_conf_key *keys,
-                                      const char *more)
+static struct relais_conf *conf_of(const char *dsn, const char *folder,
+                                   const struct relais_conf_key *keys, const char *more)
 {
     struct relais_buf text = RELAIS_BUF_INIT(65536);
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -32,7 +35,7 @@ struct relais_conf *helper_pg_conf_at(const char *dsn, const struct relais_conf_
                                        "[connector]\nname = essai\ndsn = %s\n%s",
                                        dsn, more ? more : ""),
                      0);
-    conf = relais_conf_parse(relais_buf_slice(&text), ".", &err);
+    conf = relais_conf_parse(relais_buf_slice(&text), folder, &err);
     if (!conf)
         fail_msg("%s: %s", err.where, err.text);
     relais_conf_admit(conf, relais_conf_common);
@@ -41,9 +44,22 @@ struct relais_conf *helper_pg_conf_at(const char *dsn, const struct relais_conf_
     return conf;
 }
 
+struct relais_conf *helper_pg_conf_at(const char *dsn, const struct relais_conf_key *keys,
+                                      const char *more)
+{
+    return conf_of(dsn, ".", keys, more);
+}
+
 struct relais_conf *helper_pg_conf(const struct relais_conf_key *keys, const char *more)
 {
-    return helper_pg_conf_at(url(), keys, more);
+    return conf_of(url(), ".", keys, more);
+}
+
+struct relais_conf *helper_pg_conf_in(const char *folder,
+                                      const struct relais_conf_key *keys,
+                                      const char *more)
+{
+    return conf_of(url(), folder, keys, more);
 }
 
 char *helper_pg_sql(const char *sql)
@@ -74,6 +90,26 @@ long long helper_pg_number(const char *sql)
         fail_msg("%s gave \"%s\"", sql, text);
     free(text);
     return n;
+}
+
+void helper_pg_drop_slots(void)
+{
+    free(helper_pg_sql("SELECT pg_terminate_backend(active_pid) FROM "
+                       "pg_replication_slots WHERE active"));
+    for (int i = 0; i < 500 && helper_pg_number("SELECT count(*) FROM "
+                                                "pg_replication_slots WHERE active");
+         i++)
+        usleep(20000);
+    free(helper_pg_sql(
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"));
+}
+
+void helper_pg_file(const char *path)
+{
+    char *sql = helper_read(path, false, NULL);
+
+    free(helper_pg_sql(sql));
+    free(sql);
 }
 
 void helper_pg_server(const char *node, const char *words)

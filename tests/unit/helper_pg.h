@@ -13,11 +13,19 @@ struct relais_conf *helper_pg_conf(const struct relais_conf_key *keys, const cha
 /* The same with another dsn. */
 struct relais_conf *helper_pg_conf_at(const char *dsn, const struct relais_conf_key *keys,
                                       const char *more);
+/* The same; relative paths (the state) are of this folder. */
+struct relais_conf *helper_pg_conf_in(const char *folder,
+                                      const struct relais_conf_key *keys,
+                                      const char *more);
 /* Statements as the superuser, over a connection of its own; the last result's first
  * value ("" where there is none). Free. */
 char *helper_pg_sql(const char *sql);
 /* The same as one number; fails where it is none. */
 long long helper_pg_number(const char *sql);
+/* Every replication slot is dropped, whoever reads from it. */
+void helper_pg_drop_slots(void);
+/* Every statement of a file. */
+void helper_pg_file(const char *path);
 /* tests/pg.sh with these words ("crash", "stop", "start"). node NULL: the first server.
  */
 void helper_pg_server(const char *node, const char *words);
