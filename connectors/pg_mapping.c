@@ -1,0 +1,373 @@
+#include "connectors/pg_mapping.h"
+
+#include "connectors/pg_mapping_sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FILE_MAX_BYTES (1u << 20)
+
+static int misfit(struct relais_error *err, const char *what, const char *name)
+{
+    return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping", "%s %.60s",
+                            what, name);
+}
+
+static const char *text_of(const struct relais_value *rec, const char *name)
+{
+    const struct relais_value *v = rec ? relais_value_get(rec, name) : NULL;
+
+    return v && v->kind == RELAIS_VALUE_STRING ? v->text.ptr : NULL;
+}
+
+/* Only members that are known: a misspelt one is not passed over. */
+static int check_members(const struct relais_value *rec, const char *what,
+                         const char *const *known, struct relais_error *err)
+{
+    for (const struct relais_value *v = rec->child; v; v = v->next) {
+        size_t i = 0;
+
+        while (known[i] && strcmp(v->name, known[i]) != 0)
+            i++;
+        if (!known[i])
+            return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
+                                    "%s: unknown member %.60s", what, v->name);
+    }
+    return 0;
+}
+
+const struct pg_mapped_table *pg_mapping_table(const struct pg_mapping *m,
+                                               struct relais_slice alias)
+{
+    for (size_t i = 0; i < m->table_count; i++)
+        if (relais_slice_is(alias, m->tables[i].alias))
+            return &m->tables[i];
+    return NULL;
+}
+
+static int read_join(struct pg_mapped_table *t, const struct relais_value *on,
+                     struct relais_error *err)
+{
+    if (!on || on->kind != RELAIS_VALUE_RECORD || on->count != 1 ||
+        on->child->kind != RELAIS_VALUE_STRING)
+        return misfit(err, "\"on\" is one {column: column of the parent} for table",
+                      t->alias);
+    t->column = on->child->name;
+    t->parent_column = on->child->text.ptr;
+    return 0;
+}
+
+static int read_table(struct pg_mapped_table *t, const struct relais_value *v,
+                      struct relais_error *err)
+{
+    static const char *const known[] = {"table", "parent", "on", "key",
+                                        "where", "latest", NULL};
+
+    t->alias = v->name;
+    if (v->kind != RELAIS_VALUE_RECORD)
+        return misfit(err, "not an object: table", v->name);
+    if (check_members(v, v->name, known, err))
+        return -1;
+    t->name = text_of(v, "table");
+    t->key = text_of(v, "key");
+    t->latest = text_of(v, "latest");
+    t->where = relais_value_get(v, "where");
+    if (!t->key)
+        t->key = "id";
+    if (!t->name)
+        return misfit(err, "\"table\" is missing for table", t->alias);
+    if (t->where && t->where->kind != RELAIS_VALUE_RECORD)
+        return misfit(err, "\"where\" is an object of columns for table", t->alias);
+    return relais_value_get(v, "parent") ? read_join(t, relais_value_get(v, "on"), err)
+                                         : 0;
+}
+
+static int read_tables(struct pg_mapping *m, const struct relais_value *tables,
+                       struct relais_error *err)
+{
+    size_t i = 0;
+
+    if (!tables || tables->kind != RELAIS_VALUE_RECORD || !tables->count ||
+        tables->count > PG_MAPPING_TABLES_MAX)
+        return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
+                                "\"tables\" names 1 to %d tables", PG_MAPPING_TABLES_MAX);
+    for (const struct relais_value *v = tables->child; v; v = v->next)
+        if (read_table(&m->tables[m->table_count++], v, err))
+            return -1;
+    for (const struct relais_value *v = tables->child; v; v = v->next, i++) {
+        const char *parent = text_of(v, "parent");
+
+        if (!parent)
+            continue;
+        m->tables[i].parent = pg_mapping_table(m, relais_slice_str(parent));
+        if (!m->tables[i].parent)
+            return misfit(err, "unknown parent", parent);
+    }
+    return 0;
+}
+
+/* Every table hangs on the root, and the root on none. */
+static int check_tree(struct pg_mapping *m, const char *root, struct relais_error *err)
+{
+    for (size_t i = 0; i < m->table_count; i++) {
+        const struct pg_mapped_table *at = &m->tables[i];
+        size_t steps = 0;
+
+        if (root && strcmp(at->alias, root) == 0)
+            m->root = &m->tables[i];
+        while (at->parent && steps++ <= m->table_count)
+            at = at->parent;
+        if (!root || at->parent || strcmp(at->alias, root) != 0)
+            return misfit(err, "does not hang on the root: table", m->tables[i].alias);
+    }
+    return m->root ? 0 : misfit(err, "no such table: root", root);
+}
+
+static int read_whole(struct pg_mapping *m, const struct relais_value *v,
+                      struct relais_error *err)
+{
+    static const char *const known[] = {"schema", "kind",  "root",
+                                        "tables", "value", NULL};
+    const char *kind;
+
+    if (v->kind != RELAIS_VALUE_RECORD)
+        return misfit(err, "not an object", "");
+    if (check_members(v, "mapping", known, err))
+        return -1;
+    kind = text_of(v, "kind");
+    if (kind && strcmp(kind, "fact") != 0 && strcmp(kind, "snapshot") != 0)
+        return misfit(err, "\"kind\" is snapshot or fact, not", kind);
+    m->fact = kind && strcmp(kind, "fact") == 0;
+    m->value = relais_value_get(v, "value");
+    if (!m->value || m->value->kind != RELAIS_VALUE_RECORD)
+        return misfit(err, "missing:", "value");
+    return read_tables(m, relais_value_get(v, "tables"), err) ||
+                   check_tree(m, text_of(v, "root"), err)
+               ? -1
+               : 0;
+}
+
+struct pg_mapping *pg_mapping_parse(struct relais_slice json, struct relais_error *err)
+{
+    struct pg_mapping *m = relais_zalloc(sizeof(*m));
+    const struct relais_value *v;
+
+    m->arena = (struct relais_arena)RELAIS_ARENA_INIT(16u << 20);
+    v = relais_value_parse(&m->arena, json, err);
+    if (!v)
+        relais_error_prefix(err, "connector.mapping");
+    if (v && read_whole(m, v, err) == 0)
+        return m;
+    pg_mapping_free(m);
+    return NULL;
+}
+
+struct pg_mapping *pg_mapping_load(const char *path, struct relais_error *err)
+{
+    struct relais_buf text = RELAIS_BUF_INIT(FILE_MAX_BYTES + 1);
+    struct pg_mapping *m = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = -1;
+
+    while (fd >= 0 && text.len <= FILE_MAX_BYTES) {
+        char *to = relais_buf_reserve(&text, FILE_MAX_BYTES + 1 - text.len);
+
+        n = to ? read(fd, to, FILE_MAX_BYTES + 1 - text.len) : -1;
+        if (n <= 0)
+            break;
+        text.len += (size_t)n;
+    }
+    if (n < 0)
+        relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping", "cannot read: %s",
+                         strerror(errno));
+    else if (text.len > FILE_MAX_BYTES)
+        relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
+                         "larger than %u bytes", FILE_MAX_BYTES);
+    else
+        m = pg_mapping_parse(relais_buf_slice(&text), err);
+    if (fd >= 0)
+        close(fd);
+    relais_buf_release(&text);
+    return m;
+}
+
+void pg_mapping_unbind(struct pg_mapping *m)
+{
+    for (size_t i = 0; i < m->table_count; i++) {
+        free(m->tables[i].quoted);
+        free(m->tables[i].columns);
+        free(m->tables[i].roots_sql);
+        m->tables[i].quoted = m->tables[i].roots_sql = NULL;
+        m->tables[i].columns = NULL;
+        m->tables[i].column_count = 0;
+    }
+    free(m->objects_sql);
+    free(m->first_sql);
+    free(m->next_sql);
+    m->objects_sql = m->first_sql = m->next_sql = NULL;
+}
+
+void pg_mapping_free(struct pg_mapping *m)
+{
+    if (!m)
+        return;
+    pg_mapping_unbind(m);
+    relais_arena_release(&m->arena);
+    free(m);
+}
+
+const struct pg_mapped_column *pg_mapping_column(const struct pg_mapped_table *t,
+                                                 const char *name)
+{
+    for (size_t i = 0; i < t->column_count; i++)
+        if (strcmp(t->columns[i].name, name) == 0)
+            return &t->columns[i];
+    return NULL;
+}
+
+static int column_absent(const struct pg_mapped_table *t, const char *name,
+                         struct relais_error *err)
+{
+    return relais_error_set(err, RELAIS_E_PG_SCHEMA, "connector.mapping",
+                            "no column %.60s in %.60s", name, t->name);
+}
+
+static void copy_name(char out[64], const char *name)
+{
+    size_t len = strlen(name);
+
+    if (len > 63)
+        len = 63; /* what PostgreSQL's names are cut to */
+    memcpy(out, name, len);
+    out[len] = '\0';
+}
+
+static int look_up(struct pg_mapped_table *t, struct pg_conn *c, struct relais_error *err)
+{
+    static const char sql[] =
+        "SELECT (SELECT nspname FROM pg_namespace n WHERE n.oid = c.relnamespace), "
+        "c.relname, a.attname, coalesce(b.typname, t.typname), "
+        "c.relreplident = 'f' OR EXISTS (SELECT 1 FROM pg_index i WHERE "
+        "i.indrelid = c.oid AND a.attnum = ANY (i.indkey::int2[]) AND "
+        "CASE c.relreplident WHEN 'd' THEN i.indisprimary "
+        "WHEN 'i' THEN i.indisreplident ELSE false END) "
+        "FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
+        "AND NOT a.attisdropped JOIN pg_type t ON t.oid = a.atttypid "
+        "LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype "
+        "WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p') ORDER BY a.attnum";
+    struct relais_buf quoted = RELAIS_BUF_INIT(512);
+    const char *params[1];
+    PGresult *r;
+
+    if (!strchr(t->name, '.'))
+        return misfit(err, "to be named as schema.table:", t->name);
+    if (pg_conn_quote_name(c, t->name, &quoted, err)) {
+        relais_buf_release(&quoted);
+        return -1;
+    }
+    t->quoted = relais_buf_take(&quoted, NULL);
+    params[0] = t->quoted;
+    r = pg_conn_exec(c, "connector.mapping", sql, params, 1, err);
+    if (!r)
+        return -1;
+    t->column_count = (size_t)PQntuples(r);
+    t->columns = relais_zalloc((t->column_count + 1) * sizeof(*t->columns));
+    for (size_t i = 0; i < t->column_count; i++) {
+        copy_name(t->schema_name, PQgetvalue(r, (int)i, 0));
+        copy_name(t->table_name, PQgetvalue(r, (int)i, 1));
+        copy_name(t->columns[i].name, PQgetvalue(r, (int)i, 2));
+        copy_name(t->columns[i].type, PQgetvalue(r, (int)i, 3));
+        t->columns[i].in_identity = PQgetvalue(r, (int)i, 4)[0] == 't';
+    }
+    PQclear(r);
+    return t->column_count
+               ? 0
+               : relais_error_set(err, RELAIS_E_PG_SCHEMA, "connector.mapping",
+                                  "no table %.60s", t->name);
+}
+
+static int check_columns(const struct pg_mapping *m, struct relais_error *err)
+{
+    static const char *const technical[] = {"int2", "int4", "int8", "uuid", NULL};
+    const char *type;
+    size_t i = 0;
+
+    for (const struct pg_mapped_table *t = m->tables; t < m->tables + m->table_count;
+         t++) {
+        if (!pg_mapping_column(t, t->key))
+            return column_absent(t, t->key, err);
+        if (t->latest && !pg_mapping_column(t, t->latest))
+            return column_absent(t, t->latest, err);
+        if (t->parent && !pg_mapping_column(t, t->column))
+            return column_absent(t, t->column, err);
+        if (t->parent && !pg_mapping_column(t->parent, t->parent_column))
+            return column_absent(t->parent, t->parent_column, err);
+        for (const struct relais_value *w = t->where ? t->where->child : NULL; w;
+             w = w->next)
+            if (!pg_mapping_column(t, w->name))
+                return column_absent(t, w->name, err);
+    }
+    type = pg_mapping_column(m->root, m->root->key)->type;
+    while (technical[i] && strcmp(technical[i], type) != 0)
+        i++;
+    return technical[i]
+               ? 0
+               : relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
+                                  "key %.40s of the root is %.40s: an integer or "
+                                  "a uuid is needed",
+                                  m->root->key, type);
+}
+
+int pg_mapping_bind(struct pg_mapping *m, struct pg_conn *c, struct relais_error *err)
+{
+    pg_mapping_unbind(m);
+    for (size_t i = 0; i < m->table_count; i++)
+        if (look_up(&m->tables[i], c, err))
+            return -1;
+    return check_columns(m, err) ? -1 : pg_mapping_write_sql(m, c, err);
+}
+
+int pg_mapping_check_identity(const struct pg_mapping *m, struct pg_conn *c,
+                              struct relais_error *err)
+{
+    for (size_t i = 0; i < m->table_count; i++) {
+        const struct pg_mapped_table *t = &m->tables[i];
+        const char *column = t->parent ? t->column : t->key;
+
+        if (m->fact || pg_mapping_column(t, column)->in_identity)
+            continue;
+        return relais_error_set(err, RELAIS_E_PG_SCHEMA, "connector.mapping",
+                                "a deleted row would not tell its %.40s: ALTER TABLE "
+                                "%.80s REPLICA IDENTITY FULL",
+                                column, t->quoted);
+    }
+    return 0;
+}
+
+/* Does it say anything? */
+static bool prune(struct relais_value *v)
+{
+    struct relais_value **link = &v->child;
+
+    if (v->kind == RELAIS_VALUE_NULL)
+        return false;
+    if (v->kind != RELAIS_VALUE_RECORD && v->kind != RELAIS_VALUE_ARRAY)
+        return true;
+    v->last = NULL;
+    while (*link) {
+        struct relais_value *child = *link;
+
+        if (prune(child)) {
+            v->last = child;
+            link = &child->next;
+        } else {
+            *link = child->next;
+            v->count--;
+        }
+    }
+    return v->kind == RELAIS_VALUE_ARRAY || v->count;
+}
+
+void pg_mapping_prune(struct relais_value *value) { prune(value); }
