@@ -5,6 +5,7 @@
 #include "schemas/catalog.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int run_source(struct cli *cli)
 {
@@ -27,15 +28,29 @@ static int run_source(struct cli *cli)
 static int run_sink(struct cli *cli)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_conf *conf = cli_conf(cli, cli->args[0], NULL, &err);
-    const struct relais_connector *connector = conf ? cli_connector(conf, &err) : NULL;
+    bool ddl = cli->arg_count == 2 && strcmp(cli->args[0], "ddl") == 0;
+    const struct relais_connector *connector = NULL;
+    struct relais_conf *conf = NULL;
     int status;
 
+    if (cli->arg_count == 2 && !ddl)
+        relais_error_set(&err, RELAIS_E_USAGE, "sink",
+                         "deux arguments : ddl et le fichier INI");
+    else
+        conf = cli_conf(cli, cli->args[cli->arg_count - 1], NULL, &err);
+    if (conf)
+        connector = cli_connector(conf, &err);
     if (connector && !connector->sink)
         relais_error_set(&err, RELAIS_E_CONF_VALUE, "connector.name",
                          "ce connecteur est une source : relais source");
-    status = err.code ? cli_fail(cli, &err)
-                      : relais_sink_run(conf, connector, cli_value(cli, "once") != NULL);
+    if (ddl && connector && connector != &relais_sink_postgres)
+        relais_error_set(&err, RELAIS_E_CONF_VALUE, "connector.name",
+                         "seul sink_postgres a des tables");
+    if (err.code)
+        status = cli_fail(cli, &err);
+    else
+        status = ddl ? cli_sink_ddl(cli, conf)
+                     : relais_sink_run(conf, connector, cli_value(cli, "once") != NULL);
     relais_conf_free(conf);
     return status;
 }
@@ -109,19 +124,22 @@ const struct cli_command cli_source = {
 
 static const struct cli_option sink_options[] = {
     {.name = "once", .doc = "s'arrête à la fin qu'avaient les topics au départ"},
+    {.name = "famille", .argument = "FAMILLE", .doc = "ddl : cette famille seulement"},
+    {.name = "historique", .doc = "ddl : aussi les tables d'historique"},
     {.name = NULL},
 };
 
 const struct cli_command cli_sink = {
     .name = "sink",
-    .arguments = "FICHIER.ini",
+    .arguments = "[ddl] FICHIER.ini",
     .summary = "Remet les événements de topics à un connecteur puits",
     .text = "La position n'avance qu'une fois les événements à l'abri dans le puits. Ce "
             "que le\n"
-            "puits refuse va tel quel dans <topic>.dlq. Arrêt : SIGTERM, 30 s au plus.\n",
+            "puits refuse va tel quel dans <topic>.dlq. Arrêt : SIGTERM, 30 s au plus.\n"
+            "ddl : imprime le SQL des tables de sink_postgres.\n",
     .options = sink_options,
     .arg_min = 1,
-    .arg_max = 1,
+    .arg_max = 2,
     .run = run_sink,
 };
 

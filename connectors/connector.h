@@ -86,6 +86,7 @@ extern const struct relais_connector relais_source_cnaf_beneficiaire;
 extern const struct relais_connector relais_source_json;
 extern const struct relais_connector relais_source_postgres_table;
 extern const struct relais_connector relais_sink_file;
+extern const struct relais_connector relais_sink_postgres;
 extern const struct relais_connector relais_template;
 
 /* Those built in, NULL-ended. */

@@ -6,6 +6,7 @@ const struct relais_connector *const relais_connectors[] = {
     &relais_source_json,
     &relais_source_postgres_table,
     &relais_sink_file,
+    &relais_sink_postgres,
     &relais_template,
     NULL,
 };

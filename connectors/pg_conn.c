@@ -324,20 +324,13 @@ static bool begins(const PGresult *result)
     }
 }
 
-PGresult *pg_conn_exec(struct pg_conn *c, const char *what, const char *sql,
-                       const char *const *params, int param_count,
-                       struct relais_error *err)
+/* All results of what was sent; the last one, unless one was an error. */
+static PGresult *last_result(struct pg_conn *c, const char *what,
+                             struct relais_error *err)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
     PGresult *last = NULL, *result;
-    int sent =
-        params ? PQsendQueryParams(c->raw, sql, param_count, NULL, params, NULL, NULL, 0)
-               : PQsendQuery(c->raw, sql);
 
-    if (!sent) {
-        pg_conn_error(c, NULL, what, err);
-        return NULL;
-    }
     for (;;) {
         struct relais_error this_one = RELAIS_ERROR_INIT;
 
@@ -362,6 +355,20 @@ PGresult *pg_conn_exec(struct pg_conn *c, const char *what, const char *sql,
     return NULL;
 }
 
+PGresult *pg_conn_exec(struct pg_conn *c, const char *what, const char *sql,
+                       const char *const *params, int param_count,
+                       struct relais_error *err)
+{
+    int sent =
+        params ? PQsendQueryParams(c->raw, sql, param_count, NULL, params, NULL, NULL, 0)
+               : PQsendQuery(c->raw, sql);
+
+    if (sent)
+        return last_result(c, what, err);
+    pg_conn_error(c, NULL, what, err);
+    return NULL;
+}
+
 int pg_conn_run(struct pg_conn *c, const char *what, const char *sql,
                 struct relais_error *err)
 {
@@ -382,6 +389,17 @@ int pg_conn_copy(struct pg_conn *c, const char *what, struct relais_slice bytes,
     if (PQputCopyData(c->raw, bytes.ptr, (int)bytes.len) != 1)
         return pg_conn_error(c, NULL, what, err);
     return send_all(c, what, err);
+}
+
+int pg_conn_copy_end(struct pg_conn *c, const char *what, struct relais_error *err)
+{
+    PGresult *result;
+
+    if (PQputCopyEnd(c->raw, NULL) != 1)
+        return pg_conn_error(c, NULL, what, err);
+    result = last_result(c, what, err);
+    PQclear(result);
+    return result ? 0 : -1;
 }
 
 /* One part of a name from *at on, to be ended by `.` or the end. */

@@ -74,6 +74,10 @@ PGresult *pg_conn_result(struct pg_conn *c, const char *what,
 int pg_conn_copy(struct pg_conn *c, const char *what, struct relais_slice bytes,
                  struct relais_error *err) RELAIS_MUST_CHECK;
 
+/* The end of what was copied; the statement's error. */
+int pg_conn_copy_end(struct pg_conn *c, const char *what,
+                     struct relais_error *err) RELAIS_MUST_CHECK;
+
 /* The error of a result or, result NULL, of the connection. Always -1. */
 int pg_conn_error(struct pg_conn *c, const PGresult *result, const char *what,
                   struct relais_error *err);

@@ -1,0 +1,221 @@
+/* relais sink ddl: the tables that sink_postgres writes to, from the contracts. */
+#include "cli/commands.h"
+#include "connectors/pg_target.h"
+#include "schemas/catalog.h"
+
+#include <stdio.h>
+
+#define COLUMN_MAX 64
+
+struct ddl {
+    const char *schema;
+    bool history;
+};
+
+/* [null, T] -> T */
+static const struct relais_avro_type *bare(const struct relais_avro_type *type)
+{
+    return type->kind == RELAIS_AVRO_UNION && type->null_branch >= 0 && type->count == 2
+               ? type->branches[1 - type->null_branch]
+               : type;
+}
+
+static const char *sql_type(const struct relais_avro_field *field,
+                            const struct relais_avro_type *type)
+{
+    if (field && field->clear)
+        return strcmp(field->clear, "json") == 0 ? "jsonb" : "text";
+    switch (type->logical) {
+    case RELAIS_AVRO_UUID:
+        return "uuid";
+    case RELAIS_AVRO_DATE:
+        return "date";
+    case RELAIS_AVRO_TIMESTAMP_MILLIS:
+    case RELAIS_AVRO_TIMESTAMP_MICROS:
+        return "timestamptz";
+    default:
+        break;
+    }
+    switch (type->kind) {
+    case RELAIS_AVRO_BOOLEAN:
+        return "boolean";
+    case RELAIS_AVRO_INT:
+        return "integer";
+    case RELAIS_AVRO_LONG:
+        return "bigint";
+    case RELAIS_AVRO_FLOAT:
+    case RELAIS_AVRO_DOUBLE:
+        return "double precision";
+    case RELAIS_AVRO_BYTES:
+    case RELAIS_AVRO_FIXED:
+        return "bytea";
+    case RELAIS_AVRO_STRING:
+    case RELAIS_AVRO_ENUM:
+        return "text";
+    default:
+        return "jsonb";
+    }
+}
+
+static bool is_list(const struct relais_avro_type *type)
+{
+    return bare(type)->kind == RELAIS_AVRO_ARRAY;
+}
+
+static void put_literal(const char *text)
+{
+    putchar('\'');
+    for (; *text; text++) {
+        if (*text == '\'')
+            putchar('\'');
+        putchar(*text == '\n' ? ' ' : *text);
+    }
+    putchar('\'');
+}
+
+/* Calls each() for every column of a record, records in it flattened. lists: a column for
+ * them too. */
+static void columns(const struct relais_avro_type *record, const char *prefix, bool lists,
+                    void (*each)(void *user, const char *name, const char *type,
+                                 const char *doc),
+                    void *user)
+{
+    for (uint32_t i = 0; i < record->count; i++) {
+        const struct relais_avro_field *f = &record->fields[i];
+        const struct relais_avro_type *type = bare(f->type);
+        char name[COLUMN_MAX + 2];
+
+        snprintf(name, sizeof(name), "%.30s%s%.32s", prefix, *prefix ? "_" : "", f->name);
+        if (type->kind == RELAIS_AVRO_RECORD && !type->by_pointer)
+            columns(type, name, lists, each, user);
+        else if (lists || !is_list(f->type))
+            each(user, name, sql_type(f, type), f->doc ? f->doc : "");
+    }
+}
+
+static void put_column(void *user, const char *name, const char *type, const char *doc)
+{
+    const char *key = user;
+    bool needed = (key && strcmp(name, key) == 0) || strcmp(name, "entete_id") == 0 ||
+                  strcmp(name, "entete_constate_le") == 0 ||
+                  strcmp(name, "entete_sequence") == 0;
+
+    printf("    %s %s%s,\n", name, type, needed ? " NOT NULL" : "");
+}
+
+struct commented {
+    const char *schema, *table;
+};
+
+static void put_comment(void *user, const char *name, const char *type, const char *doc)
+{
+    const struct commented *c = user;
+
+    if (!*doc)
+        return;
+    printf("COMMENT ON COLUMN %s.%s.%s IS ", c->schema, c->table, name);
+    put_literal(doc);
+    puts(";");
+}
+
+static const char *key_type(const struct relais_contract *contract)
+{
+    const struct relais_avro_type *root = relais_avro_root(contract->schema);
+
+    for (uint32_t i = 0; i < root->count; i++)
+        if (strcmp(root->fields[i].name, contract->id_field) == 0)
+            return sql_type(&root->fields[i], root->fields[i].type);
+    return "text";
+}
+
+static void put_list(const struct ddl *d, const struct relais_contract *contract,
+                     const char *table, const struct relais_avro_field *field)
+{
+    const struct relais_avro_type *item = bare(bare(field->type)->item);
+    char name[130];
+    struct commented comment = {d->schema, name};
+
+    snprintf(name, sizeof(name), "%s_%s", table, field->name);
+    printf("\nCREATE TABLE %s.%s (\n    %s %s NOT NULL REFERENCES %s.%s ON DELETE "
+           "CASCADE,\n    ordre integer NOT NULL,\n",
+           d->schema, name, contract->id_field, key_type(contract), d->schema, table);
+    if (item->kind == RELAIS_AVRO_RECORD)
+        columns(item, "", true, put_column, NULL);
+    else
+        printf("    valeur %s,\n", sql_type(NULL, item));
+    printf("    PRIMARY KEY (%s, ordre)\n);\n", contract->id_field);
+    if (item->kind == RELAIS_AVRO_RECORD)
+        columns(item, "", true, put_comment, &comment);
+}
+
+static void put_contract(const struct ddl *d, const struct relais_contract *contract)
+{
+    const struct relais_avro_type *root = relais_avro_root(contract->schema);
+    char table[64];
+    struct commented comment = {d->schema, table};
+
+    pg_target_table_name(contract->name, table);
+    printf("\n-- %s\nCREATE TABLE %s.%s (\n", contract->name, d->schema, table);
+    columns(root, "", false, put_column, (void *)(uintptr_t)contract->id_field);
+    printf("    PRIMARY KEY (%s)\n);\nCREATE INDEX ON %s.%s (entete_dossier);\n",
+           contract->id_field, d->schema, table);
+    columns(root, "", false, put_comment, &comment);
+    for (uint32_t i = 0; i < root->count; i++)
+        if (is_list(root->fields[i].type))
+            put_list(d, contract, table, &root->fields[i]);
+    if (!d->history)
+        return;
+    printf("\nCREATE TABLE %s.%s_historique (\n", d->schema, table);
+    columns(root, "", false, put_column, (void *)(uintptr_t)contract->id_field);
+    printf("    PRIMARY KEY (entete_id)\n);\nCREATE INDEX ON %s.%s_historique (%s);\n",
+           d->schema, table, contract->id_field);
+}
+
+/* A plain SQL name needs no quotes, and nothing else is taken. */
+static bool plain(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+    return n && n < 64 && !name[n] && !(name[0] >= '0' && name[0] <= '9');
+}
+
+int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
+{
+    const char *family = cli_value(cli, "famille");
+    struct ddl d = {relais_conf_text(conf, "connector", "sql_schema"),
+                    cli_value(cli, "historique") != NULL};
+    struct relais_error err = RELAIS_ERROR_INIT;
+    size_t count = 0;
+
+    if (!d.schema || !plain(d.schema)) {
+        relais_error_set(&err, RELAIS_E_CONF_VALUE, "connector.sql_schema",
+                         "un nom de a-z, 0-9 et _ est attendu");
+        return cli_fail(cli, &err);
+    }
+    printf(
+        "-- Tables de sink_postgres. Une colonne, une liste ou un message dont on ne "
+        "veut pas :\n-- ne pas créer sa colonne ou sa table.\n"
+        "CREATE SCHEMA IF NOT EXISTS %s;\n\nCREATE TABLE %s.relais_positions (\n"
+        "    groupe text, topic text, partition integer,\n    suivant bigint NOT NULL, "
+        "epoque bigint NOT NULL,\n    PRIMARY KEY (groupe, topic, partition)\n);\n",
+        d.schema, d.schema);
+    for (size_t i = 0; relais_catalog_at(i); i++) {
+        const struct relais_contract *contract = relais_catalog_at(i);
+
+        if (!contract->family[0] || strcmp(contract->family, "control") == 0 ||
+            (family && strcmp(family, contract->family) != 0))
+            continue;
+        put_contract(&d, contract);
+        count++;
+    }
+    if (!count) {
+        relais_error_set(&err, RELAIS_E_USAGE, "--famille", "famille inconnue");
+        return cli_fail(cli, &err);
+    }
+    printf("\n-- Le rôle du puits n'a besoin de rien d'autre :\n"
+           "-- GRANT USAGE ON SCHEMA %s TO <role>;\n"
+           "-- GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO "
+           "<role>;\n",
+           d.schema, d.schema);
+    return 0;
+}

@@ -1,0 +1,129 @@
+#include "connectors/pg_cell.h"
+
+#include "core/day.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define JSON_MAX_BYTES (8u << 20)
+
+const struct relais_value *pg_cell_find(const struct relais_value *rec, const char *name)
+{
+    const struct relais_value *direct = relais_value_get(rec, name);
+
+    if (direct)
+        return direct;
+    for (const struct relais_value *v = rec->child; v; v = v->next) {
+        size_t len = strlen(v->name);
+        const struct relais_value *inner;
+
+        if (v->kind != RELAIS_VALUE_RECORD || strncmp(v->name, name, len) != 0 ||
+            name[len] != '_')
+            continue;
+        inner = pg_cell_find(v, name + len + 1);
+        if (inner)
+            return inner;
+    }
+    return NULL;
+}
+
+/* What COPY takes for a separator is escaped. */
+static int add_text(struct relais_buf *out, struct relais_slice s)
+{
+    static const char special[] = "\t\n\r\\\b\f\v", letters[] = "tnr\\bfv";
+    size_t plain = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        const char *at = s.ptr[i] ? strchr(special, s.ptr[i]) : NULL;
+
+        if (!at)
+            continue;
+        if (relais_buf_add(out, s.ptr + plain, i - plain) ||
+            relais_buf_add_char(out, '\\') ||
+            relais_buf_add_char(out, letters[at - special]))
+            return -1;
+        plain = i + 1;
+    }
+    return relais_buf_add(out, s.ptr + plain, s.len - plain);
+}
+
+static int add_json(struct relais_buf *out, const struct relais_value *v)
+{
+    struct relais_buf json = RELAIS_BUF_INIT(JSON_MAX_BYTES);
+    int rc = relais_value_print(v, &json);
+
+    if (!rc)
+        rc = add_text(out, relais_buf_slice(&json));
+    relais_buf_release(&json);
+    return rc;
+}
+
+static int add_bytes(struct relais_buf *out, struct relais_slice s)
+{
+    static const char digits[] = "0123456789abcdef";
+    int rc = relais_buf_add_str(out, "\\\\x");
+
+    for (size_t i = 0; i < s.len && !rc; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        rc = relais_buf_add_char(out, digits[c >> 4]) ||
+             relais_buf_add_char(out, digits[c & 15]);
+    }
+    return rc;
+}
+
+static int add_plain(struct relais_buf *out, const struct relais_value *v)
+{
+    char text[40];
+
+    switch (v->kind) {
+    case RELAIS_VALUE_BOOL:
+        return relais_buf_add_char(out, v->boolean ? 't' : 'f');
+    case RELAIS_VALUE_LONG:
+        return relais_buf_printf(out, "%" PRId64, v->number);
+    case RELAIS_VALUE_DOUBLE:
+        return relais_buf_printf(out, "%.17g", v->real);
+    case RELAIS_VALUE_DAY:
+        relais_day_format((int32_t)v->number, text);
+        return relais_buf_add_str(out, text);
+    case RELAIS_VALUE_INSTANT:
+        relais_instant_format(v->number, text);
+        return relais_buf_add_str(out, text);
+    case RELAIS_VALUE_STRING:
+        return add_text(out, v->text);
+    case RELAIS_VALUE_ARRAY:
+    case RELAIS_VALUE_RECORD:
+        return add_json(out, v);
+    default:
+        return relais_buf_add_str(out, "\\N");
+    }
+}
+
+/* PostgreSQL's texts and jsonb know no NUL. */
+static bool holds_nul(const struct relais_value *v)
+{
+    if (v->kind == RELAIS_VALUE_STRING)
+        return memchr(v->text.ptr, '\0', v->text.len) != NULL;
+    if (v->kind == RELAIS_VALUE_ARRAY || v->kind == RELAIS_VALUE_RECORD)
+        for (const struct relais_value *c = v->child; c; c = c->next)
+            if (holds_nul(c))
+                return true;
+    return false;
+}
+
+int pg_cell_add(struct relais_buf *out, const struct relais_value *v, enum pg_form form,
+                const char *name, struct relais_error *err)
+{
+    bool closed = v && v->kind == RELAIS_VALUE_BYTES; /* or bytes without a key */
+    int rc;
+
+    if (v && holds_nul(v))
+        return relais_error_set(err, RELAIS_E_PG_ROW, name, "a text holds a NUL");
+    if (!v || v->kind == RELAIS_VALUE_NULL || closed != (form == PG_FORM_BYTES))
+        rc = relais_buf_add_str(out, "\\N");
+    else if (closed)
+        rc = add_bytes(out, v->text);
+    else
+        rc = form == PG_FORM_JSON ? add_json(out, v) : add_plain(out, v);
+    return rc ? relais_error_set(err, RELAIS_E_LIMIT, name, "too large a row") : 0;
+}

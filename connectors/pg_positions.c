@@ -1,0 +1,211 @@
+#include "connectors/pg_positions.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SQL_MAX_BYTES (1u << 20)
+
+void pg_positions_clear(struct pg_positions *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        free(p->list[i].topic);
+    free(p->list);
+    free(p->group);
+    free(p->table);
+    memset(p, 0, sizeof(*p));
+}
+
+struct pg_position *pg_positions_find(struct pg_positions *p, const char *topic,
+                                      int32_t partition)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->list[i].partition == partition && strcmp(p->list[i].topic, topic) == 0)
+            return &p->list[i];
+    return NULL;
+}
+
+bool pg_positions_moved(const struct pg_positions *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->list[i].ahead != p->list[i].next)
+            return true;
+    return false;
+}
+
+void pg_positions_settle(struct pg_positions *p, bool committed)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (committed)
+            p->list[i].next = p->list[i].ahead;
+        p->list[i].ahead =
+            p->list[i].next > p->list[i].done ? p->list[i].next : p->list[i].done;
+    }
+}
+
+void pg_positions_skip(struct pg_positions *p, const struct relais_position *at)
+{
+    struct pg_position *ours = pg_positions_find(p, at->topic, at->partition);
+
+    if (!ours || at->next <= ours->ahead)
+        return;
+    ours->done = ours->ahead = at->next;
+}
+
+static int take_one(struct pg_positions *p, struct pg_conn *c, struct pg_position *at,
+                    struct relais_error *err)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(4096);
+    char partition[16];
+    const char *params[] = {p->group, at->topic, partition};
+    PGresult *r = NULL;
+
+    snprintf(partition, sizeof(partition), "%" PRId32, at->partition);
+    if (relais_buf_printf(&sql,
+                          "INSERT INTO %s AS p (groupe, topic, partition, suivant, "
+                          "epoque) VALUES ($1, $2, $3::int4, -1, 1) ON CONFLICT (groupe, "
+                          "topic, partition) DO UPDATE SET epoque = p.epoque + 1 "
+                          "RETURNING suivant, epoque",
+                          p->table) == 0)
+        r = pg_conn_exec(c, "relais_positions", sql.data, params, 3, err);
+    relais_buf_release(&sql);
+    if (!r)
+        return -1;
+    at->next = at->ahead = at->done = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+    at->epoch = strtoll(PQgetvalue(r, 0, 1), NULL, 10);
+    PQclear(r);
+    return 0;
+}
+
+int pg_positions_take(struct pg_positions *p, struct pg_conn *c, const char *table,
+                      const char *group, struct relais_position *list, size_t count,
+                      struct relais_error *err)
+{
+    pg_positions_clear(p);
+    p->group = relais_strdup(group);
+    p->table = relais_strdup(table);
+    p->list = relais_zalloc((count ? count : 1) * sizeof(*p->list));
+    for (; p->count < count; p->count++) {
+        p->list[p->count].topic = relais_strdup(list[p->count].topic);
+        p->list[p->count].partition = list[p->count].partition;
+    }
+    if (!count)
+        return 0;
+    /* an epoch that a crash could undo would let a zombie in */
+    if (pg_conn_run(c, "relais_positions", "BEGIN; SET LOCAL synchronous_commit = on",
+                    err))
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (take_one(p, c, &p->list[i], err)) {
+            struct relais_error ignored = RELAIS_ERROR_INIT;
+
+            (void)!pg_conn_run(c, "relais_positions", "ROLLBACK", &ignored);
+            return -1;
+        }
+    if (pg_conn_run(c, "relais_positions", "COMMIT", err))
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        list[i].next = p->list[i].next;
+    return 0;
+}
+
+/* (group's own) topic, partition, from, to, epoch: what the transaction moves. */
+static int add_values(const struct pg_positions *p, struct pg_conn *c,
+                      struct relais_buf *sql, size_t *count_out)
+{
+    *count_out = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct pg_position *at = &p->list[i];
+        char *topic;
+        int rc;
+
+        if (at->ahead == at->next)
+            continue;
+        topic = PQescapeLiteral(pg_conn_raw(c), at->topic, strlen(at->topic));
+        rc = topic ? relais_buf_printf(sql,
+                                       "%s(%s, %" PRId32 ", %" PRId64 ", %" PRId64
+                                       ", %" PRId64 ")",
+                                       *count_out ? ", " : "", topic, at->partition,
+                                       at->next, at->ahead, at->epoch)
+                   : -1;
+        PQfreemem(topic);
+        if (rc)
+            return -1;
+        ++*count_out;
+    }
+    return 0;
+}
+
+int pg_positions_move(struct pg_positions *p, struct pg_conn *c, struct relais_error *err)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+    const char *params[] = {p->group};
+    PGresult *r = NULL;
+    size_t count = 0;
+    int rc = 0;
+
+    if (!pg_positions_moved(p))
+        return 0;
+    if (relais_buf_printf(&sql, "UPDATE %s AS p SET suivant = v.vers FROM (VALUES ",
+                          p->table) ||
+        add_values(p, c, &sql, &count) ||
+        relais_buf_add_str(&sql, ") AS v (topic, partition, de, vers, epoque) WHERE "
+                                 "p.groupe = $1 AND p.topic = v.topic AND p.partition = "
+                                 "v.partition AND p.suivant = v.de AND p.epoque = "
+                                 "v.epoque"))
+        relais_error_set(err, RELAIS_E_BUG, "relais_positions", "too many partitions");
+    else
+        r = pg_conn_exec(c, "relais_positions", sql.data, params, 1, err);
+    relais_buf_release(&sql);
+    if (!r)
+        return -1;
+    if (strtoull(PQcmdTuples(r), NULL, 10) != count)
+        rc = relais_error_set(err, RELAIS_E_FENCED, "relais_positions",
+                              "a position was moved by another process");
+    PQclear(r);
+    return rc;
+}
+
+/* FOR UPDATE waits until the lost transaction is over. */
+static int ask_one(struct pg_positions *p, struct pg_conn *c, struct pg_position *at,
+                   bool *committed_out, struct relais_error *err)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(4096);
+    char partition[16];
+    const char *params[] = {p->group, at->topic, partition};
+    PGresult *r = NULL;
+    int64_t next, epoch;
+
+    snprintf(partition, sizeof(partition), "%" PRId32, at->partition);
+    if (relais_buf_printf(&sql,
+                          "SELECT suivant, epoque FROM %s WHERE groupe = $1 AND topic = "
+                          "$2 AND partition = $3::int4 FOR UPDATE",
+                          p->table) == 0)
+        r = pg_conn_exec(c, "relais_positions", sql.data, params, 3, err);
+    relais_buf_release(&sql);
+    if (!r)
+        return -1;
+    next = PQntuples(r) ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : -2;
+    epoch = PQntuples(r) ? strtoll(PQgetvalue(r, 0, 1), NULL, 10) : -1;
+    PQclear(r);
+    *committed_out = next == at->ahead;
+    if (epoch == at->epoch && (next == at->ahead || next == at->next))
+        return 0;
+    return relais_error_set(err, RELAIS_E_FENCED, "relais_positions",
+                            "the position is not the one that was written");
+}
+
+int pg_positions_ask(struct pg_positions *p, struct pg_conn *c, struct relais_error *err)
+{
+    bool committed = false;
+
+    for (size_t i = 0; i < p->count; i++) {
+        bool moved = p->list[i].ahead != p->list[i].next, there;
+
+        if (ask_one(p, c, &p->list[i], &there, err))
+            return -1;
+        committed |= moved && there;
+    }
+    pg_positions_settle(p, committed);
+    return 0;
+}

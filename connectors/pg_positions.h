@@ -1,0 +1,55 @@
+#ifndef RELAIS_CONNECTORS_PG_POSITIONS_H
+#define RELAIS_CONNECTORS_PG_POSITIONS_H
+
+/* The positions of a consumer group, kept in the database in the transaction of the rows:
+ * table relais_positions (groupe, topic, partition, suivant, epoque). Whoever gets a
+ * partition raises its epoch, and every later transaction moves the position only from
+ * where it knows it to be and under its own epoch: a process that has lost the partition
+ * without knowing changes no row and has to roll back.
+ *
+ * Units: offsets. Errors: of pg_conn; FENCED: another has a partition, or the database
+ * lost what it had committed: positions are to be asked anew. Threads: one.
+ */
+
+#include "connectors/pg_conn.h"
+#include "core/record.h"
+
+struct pg_position {
+    char *topic;
+    int32_t partition;
+    int64_t next;  /* durable; -1: the partition's first */
+    int64_t ahead; /* with the transaction under way; = next: none */
+    int64_t done;  /* before it all is done with, parked; not yet durable */
+    int64_t epoch;
+};
+
+struct pg_positions {
+    char *group;
+    char *table; /* quoted */
+    struct pg_position *list;
+    size_t count;
+};
+
+/* Takes over: the epochs are raised and durable. table: quoted. */
+int pg_positions_take(struct pg_positions *p, struct pg_conn *c, const char *table,
+                      const char *group, struct relais_position *list, size_t count,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
+/* NULL: not ours. */
+struct pg_position *pg_positions_find(struct pg_positions *p, const char *topic,
+                                      int32_t partition);
+/* The last statement of a transaction: from next to ahead. */
+int pg_positions_move(struct pg_positions *p, struct pg_conn *c,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
+/* The transaction is durable; or it is not. */
+void pg_positions_settle(struct pg_positions *p, bool committed);
+/* After a connection was lost in a transaction, on a new one: waits for what is left of
+ * the old one, then settles by what is there. */
+int pg_positions_ask(struct pg_positions *p, struct pg_conn *c,
+                     struct relais_error *err) RELAIS_MUST_CHECK;
+/* Records before `next` were parked: the next transaction says so. */
+void pg_positions_skip(struct pg_positions *p, const struct relais_position *at);
+/* Something is ahead. */
+bool pg_positions_moved(const struct pg_positions *p);
+void pg_positions_clear(struct pg_positions *p);
+
+#endif

@@ -1,0 +1,397 @@
+#include "connectors/pg_cell.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROWS_MAX_BYTES (256u << 20)
+#define SQL_MAX_BYTES  (1u << 20)
+#define COLUMNS_MAX    400
+
+void pg_target_table_name(const char *contract, char out[64])
+{
+    const char *dot = strrchr(contract, '.'), *at = dot ? dot + 1 : contract;
+    size_t n = 0;
+
+    for (; *at && n < 62; at++) {
+        if (isupper((unsigned char)*at) && n)
+            out[n++] = '_';
+        out[n++] = (char)tolower((unsigned char)*at);
+    }
+    out[n] = '\0';
+}
+
+static void copy_name(char out[64], const char *name)
+{
+    size_t len = strlen(name);
+
+    if (len > 63)
+        len = 63; /* what PostgreSQL's names are cut to */
+    memcpy(out, name, len);
+    out[len] = '\0';
+}
+
+static enum pg_form form_of(const char *type)
+{
+    if (strcmp(type, "bytea") == 0)
+        return PG_FORM_BYTES;
+    return strcmp(type, "json") == 0 || strcmp(type, "jsonb") == 0 ? PG_FORM_JSON
+                                                                   : PG_FORM_TEXT;
+}
+
+/* ---- the catalog ---------------------------------------------------------------------
+ */
+
+/* One row a writable column: table, column, type, is it of the primary key. */
+static const char look_up_sql[] =
+    "SELECT c.relname, a.attname, t.typname, "
+    "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary "
+    "AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+    "JOIN pg_type t ON t.oid = a.atttypid "
+    "WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') "
+    "AND (c.relname = $2 OR starts_with(c.relname, $2 || '_')) "
+    "AND a.attgenerated = '' AND a.attidentity = '' "
+    "AND has_column_privilege(c.oid, a.attnum, 'INSERT') "
+    "ORDER BY c.relname <> $2, c.relname, a.attnum";
+
+static int add_column(struct pg_target *t, const char *main_name, PGresult *r, int row,
+                      struct relais_error *err)
+{
+    const char *name = PQgetvalue(r, row, 0);
+    struct pg_target_table *table =
+        t->table_count ? &t->tables[t->table_count - 1] : NULL;
+
+    if (!table || strcmp(table->name, name) != 0) {
+        if (t->table_count == PG_TARGET_TABLES_MAX)
+            return relais_error_set(err, RELAIS_E_PG_SCHEMA, main_name,
+                                    "more than %d tables", PG_TARGET_TABLES_MAX);
+        table = &t->tables[t->table_count++];
+        copy_name(table->name, name);
+        table->rows = (struct relais_buf)RELAIS_BUF_INIT(ROWS_MAX_BYTES);
+        table->columns = relais_zalloc(COLUMNS_MAX * sizeof(*table->columns));
+        table->kind = PG_TARGET_MAIN;
+        if (strcmp(name, main_name) != 0) {
+            copy_name(table->field, name + strlen(main_name) + 1);
+            table->kind = strcmp(table->field, "historique") == 0 ? PG_TARGET_HISTORY
+                                                                  : PG_TARGET_LIST;
+        }
+    }
+    if (table->column_count == COLUMNS_MAX)
+        return relais_error_set(err, RELAIS_E_PG_SCHEMA, name, "more than %d columns",
+                                COLUMNS_MAX);
+    copy_name(table->columns[table->column_count].name, PQgetvalue(r, row, 1));
+    table->columns[table->column_count++].form = form_of(PQgetvalue(r, row, 2));
+    if (table->kind == PG_TARGET_MAIN && PQgetvalue(r, row, 3)[0] == 't')
+        copy_name(t->key, PQgetvalue(r, row, 1));
+    return 0;
+}
+
+static bool has(const struct pg_target_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->column_count; i++)
+        if (strcmp(table->columns[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void drop_table(struct pg_target *t, size_t i)
+{
+    free(t->tables[i].columns);
+    t->table_count--;
+    memmove(&t->tables[i], &t->tables[i + 1],
+            (t->table_count - i) * sizeof(t->tables[0]));
+}
+
+/* Of the history only what the main table has as well: rows are taken from there. */
+static void keep_shared(struct pg_target_table *history, const struct pg_target_table *of)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < history->column_count; i++)
+        if (has(of, history->columns[i].name))
+            history->columns[kept++] = history->columns[i];
+    history->column_count = kept;
+}
+
+static int check_tables(struct pg_target *t, const char *schema, const char *name,
+                        struct relais_error *err)
+{
+    static const char *const needed[] = {"entete_id", "entete_constate_le",
+                                         "entete_sequence"};
+
+    if (!t->table_count || t->tables[0].kind != PG_TARGET_MAIN)
+        return relais_error_set(err, RELAIS_E_PG_SCHEMA, name,
+                                "no such table in the schema %.60s that this role may "
+                                "write (relais sink ddl FILE.ini says the SQL)",
+                                schema);
+    if (!*t->key)
+        return relais_error_set(err, RELAIS_E_PG_SCHEMA, name,
+                                "needs a primary key of one column, the object's id");
+    for (size_t i = 0; i < 3; i++)
+        if (!has(&t->tables[0], needed[i]))
+            return relais_error_set(err, RELAIS_E_PG_SCHEMA, name, "needs the column %s",
+                                    needed[i]);
+    for (size_t i = t->table_count - 1; i > 0; i--) {
+        struct pg_target_table *table = &t->tables[i];
+
+        /* a table of the application's that is only named alike */
+        if (table->kind == PG_TARGET_LIST &&
+            (!has(table, t->key) || !has(table, "ordre")))
+            drop_table(t, i);
+        else if (table->kind == PG_TARGET_HISTORY)
+            keep_shared(table, &t->tables[0]);
+    }
+    return 0;
+}
+
+/* ---- statements ----------------------------------------------------------------------
+ */
+
+static void put(struct relais_buf *out, bool *failed, const char *text)
+{
+    if (relais_buf_add_str(out, text))
+        *failed = true;
+}
+
+static void put_name(struct relais_buf *out, bool *failed, struct pg_conn *c,
+                     const char *name)
+{
+    char *quoted = PQescapeIdentifier(pg_conn_raw(c), name, strlen(name));
+
+    if (!quoted || relais_buf_add_str(out, quoted))
+        *failed = true;
+    PQfreemem(quoted);
+}
+
+/* A template: $T the table, $M the temporary table, $C its columns, $K the key, $P the
+ * temporary table of the main one, $G that of what changed, $S the assignments of an
+ * update. */
+static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c,
+                         const char *schema, const struct pg_target *t,
+                         const struct pg_target_table *table, const char *template)
+{
+    char temporary[80];
+
+    for (const char *at = template; *at; at++) {
+        char letter = *at == '$' ? *++at : '\0';
+
+        if (!letter) {
+            if (relais_buf_add_char(out, *at))
+                *failed = true;
+            continue;
+        }
+        switch (letter) {
+        case 'T':
+            put_name(out, failed, c, schema);
+            put(out, failed, ".");
+            put_name(out, failed, c, table->name);
+            break;
+        case 'M':
+        case 'P':
+        case 'G':
+            snprintf(temporary, sizeof(temporary), "%.50s%s",
+                     letter == 'M' ? table->name : t->tables[0].name,
+                     letter == 'G' ? "_changes" : "_arrives");
+            put(out, failed, "pg_temp.");
+            put_name(out, failed, c, temporary);
+            break;
+        case 'K':
+            put_name(out, failed, c, t->key);
+            break;
+        default:
+            for (size_t i = 0; i < table->column_count; i++) {
+                put(out, failed, i ? ", " : "");
+                put_name(out, failed, c, table->columns[i].name);
+                if (letter == 'S') {
+                    put(out, failed, " = EXCLUDED.");
+                    put_name(out, failed, c, table->columns[i].name);
+                }
+            }
+        }
+    }
+}
+
+static char *finish(struct relais_buf *out, bool failed)
+{
+    char *sql = failed ? NULL : relais_buf_take(out, NULL);
+
+    relais_buf_release(out);
+    return sql;
+}
+
+#define CREATE_ONE                                                                       \
+    "DROP TABLE IF EXISTS $M; CREATE TEMPORARY TABLE $M ON COMMIT DELETE ROWS AS "       \
+    "SELECT "                                                                            \
+    "0::int4 AS relais_rang, $C FROM $T LIMIT 0; "
+#define CREATE_CHANGES                                                                   \
+    "DROP TABLE IF EXISTS $G; CREATE TEMPORARY TABLE $G ON COMMIT DELETE ROWS AS "       \
+    "SELECT "                                                                            \
+    "0::int4 AS relais_rang, $K AS relais_cle FROM $T LIMIT 0; "
+/* The newest of each object in the batch, where it is newer than what is there. */
+#define MERGE_MAIN                                                                       \
+    "WITH recent AS (SELECT DISTINCT ON ($K) * FROM $M ORDER BY $K, entete_constate_le " \
+    "DESC, entete_sequence DESC, relais_rang DESC), written AS (INSERT INTO $T AS t "    \
+    "($C) SELECT $C FROM recent ON CONFLICT ($K) DO UPDATE SET $S WHERE "                \
+    "(EXCLUDED.entete_constate_le, EXCLUDED.entete_sequence) > (t.entete_constate_le, "  \
+    "t.entete_sequence) RETURNING $K AS relais_cle) INSERT INTO $G SELECT "              \
+    "r.relais_rang, "                                                                    \
+    "w.relais_cle "                                                                      \
+    "FROM recent r JOIN written w ON w.relais_cle = r.$K; "
+#define MERGE_LIST                                                                       \
+    "DELETE FROM $T t USING $G g WHERE t.$K = g.relais_cle; "                            \
+    "INSERT INTO $T ($C) SELECT $C FROM $M m JOIN $G g USING (relais_rang); "
+/* A re-publication is no step of its history (contract A8). */
+#define ADD_HISTORY                                                                      \
+    "INSERT INTO $T ($C) SELECT $C FROM $P WHERE entete_origine_depot IS NULL OR NOT "   \
+    "starts_with(entete_origine_depot, 'renvoi-') ON CONFLICT (entete_id) DO NOTHING; "
+#define ADD_ALL_HISTORY                                                                  \
+    "INSERT INTO $T ($C) SELECT $C FROM $P ON CONFLICT (entete_id) DO NOTHING; "
+
+static int write_sql(struct pg_target *t, struct pg_conn *c, const char *schema,
+                     struct relais_error *err)
+{
+    struct relais_buf create = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+    struct relais_buf merge = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+    bool failed = false;
+
+    put_template(&create, &failed, c, schema, t, &t->tables[0], CREATE_CHANGES);
+    for (size_t i = 0; i < t->table_count; i++) {
+        struct pg_target_table *table = &t->tables[i];
+        struct relais_buf copy = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+        const char *template = table->kind == PG_TARGET_MAIN   ? MERGE_MAIN
+                               : table->kind == PG_TARGET_LIST ? MERGE_LIST
+                               : has(&t->tables[0], "entete_origine_depot")
+                                   ? ADD_HISTORY
+                                   : ADD_ALL_HISTORY;
+
+        put_template(&merge, &failed, c, schema, t, table, template);
+        if (table->kind == PG_TARGET_HISTORY)
+            continue;
+        put_template(&create, &failed, c, schema, t, table, CREATE_ONE);
+        put_template(&copy, &failed, c, schema, t, table,
+                     "COPY $M (relais_rang, $C) FROM STDIN");
+        table->copy_sql = finish(&copy, failed);
+    }
+    t->create_sql = finish(&create, failed);
+    t->merge_sql = finish(&merge, failed);
+    return failed ? relais_error_set(err, RELAIS_E_LIMIT, t->tables[0].name,
+                                     "statements too long")
+                  : 0;
+}
+
+struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
+                                const char *contract, struct relais_error *err)
+{
+    struct pg_target *t = relais_zalloc(sizeof(*t));
+    char name[64];
+    const char *params[] = {schema, name};
+    PGresult *r;
+    int rc = 0;
+
+    t->contract = relais_strdup(contract);
+    pg_target_table_name(contract, name);
+    r = pg_conn_exec(c, "catalog", look_up_sql, params, 2, err);
+    for (int i = 0; r && rc == 0 && i < PQntuples(r); i++)
+        rc = add_column(t, name, r, i, err);
+    if (r && rc == 0 && check_tables(t, schema, name, err) == 0 &&
+        write_sql(t, c, schema, err) == 0) {
+        PQclear(r);
+        return t;
+    }
+    PQclear(r);
+    pg_target_free(t);
+    return NULL;
+}
+
+void pg_target_free(struct pg_target *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; i < t->table_count; i++) {
+        free(t->tables[i].columns);
+        free(t->tables[i].copy_sql);
+        relais_buf_release(&t->tables[i].rows);
+    }
+    free(t->contract);
+    free(t->create_sql);
+    free(t->merge_sql);
+    free(t);
+}
+
+/* ---- rows ----------------------------------------------------------------------------
+ */
+
+static int add_row(struct pg_target_table *table, const struct relais_value *key,
+                   const char *key_name, const struct relais_value *rec, size_t rank,
+                   size_t order, struct relais_error *err)
+{
+    if (relais_buf_printf(&table->rows, "%zu", rank))
+        return relais_error_set(err, RELAIS_E_LIMIT, table->name, "too large a row");
+    for (size_t i = 0; i < table->column_count; i++) {
+        const struct pg_target_column *column = &table->columns[i];
+        int rc = relais_buf_add_char(&table->rows, '\t');
+
+        if (rc == 0 && key && strcmp(column->name, "ordre") == 0)
+            rc = relais_buf_printf(&table->rows, "%zu", order);
+        else if (rc == 0 && key && strcmp(column->name, key_name) == 0)
+            rc = pg_cell_add(&table->rows, key, column->form, column->name, err);
+        else if (rc == 0)
+            rc = pg_cell_add(&table->rows, pg_cell_find(rec, column->name), column->form,
+                             column->name, err);
+        if (rc)
+            return relais_error_set(err, RELAIS_E_LIMIT, table->name, "too large a row");
+    }
+    return relais_buf_add_char(&table->rows, '\n')
+               ? relais_error_set(err, RELAIS_E_LIMIT, table->name, "too large a row")
+               : 0;
+}
+
+/* Items that are no records have the one field `valeur`. */
+static int add_items(struct pg_target *t, struct pg_target_table *table,
+                     const struct relais_value *value, size_t rank,
+                     struct relais_error *err)
+{
+    const struct relais_value *key = relais_value_get(value, t->key);
+    const struct relais_value *list = pg_cell_find(value, table->field);
+    size_t order = 0;
+
+    for (const struct relais_value *item =
+             list && list->kind == RELAIS_VALUE_ARRAY ? list->child : NULL;
+         item; item = item->next) {
+        struct relais_value alone = *item, rec = {.kind = RELAIS_VALUE_RECORD};
+
+        alone.name = "valeur";
+        alone.next = NULL;
+        rec.child = rec.last = &alone;
+        rec.count = 1;
+        if (add_row(table, key, t->key, item->kind == RELAIS_VALUE_RECORD ? item : &rec,
+                    rank, ++order, err))
+            return -1;
+    }
+    return 0;
+}
+
+int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t rank,
+                  struct relais_error *err)
+{
+    for (size_t i = 0; i < t->table_count; i++) {
+        struct pg_target_table *table = &t->tables[i];
+        int rc = 0;
+
+        if (table->kind == PG_TARGET_MAIN)
+            rc = add_row(table, NULL, "", value, rank, 0, err);
+        else if (table->kind == PG_TARGET_LIST)
+            rc = add_items(t, table, value, rank, err);
+        if (rc)
+            return -1;
+    }
+    return 0;
+}
+
+void pg_target_clear(struct pg_target *t)
+{
+    for (size_t i = 0; i < t->table_count; i++)
+        relais_buf_clear(&t->tables[i].rows);
+}

@@ -1,0 +1,71 @@
+#ifndef RELAIS_CONNECTORS_PG_TARGET_H
+#define RELAIS_CONNECTORS_PG_TARGET_H
+
+/* The tables that events of one contract are written to, as the database has them: there
+ * is no second description that could differ. In one SQL schema:
+ *
+ *   evenement_droit              one row an object: its last state. The primary key is
+ * the object's id (`droit`) evenement_droit_personnes    one row an item of the field
+ * `personnes`: key, `ordre` (from 1), the item's fields evenement_droit_historique   one
+ * row an event, by `entete_id`
+ *
+ * A column is a field, its path joined by `_` (`foyer_commune`). Columns and lists that
+ * one does not want are left out of the table; those that the role may not INSERT are the
+ * application's own. A column of type json or jsonb takes any value. The main table needs
+ * entete_id, entete_constate_le and entete_sequence: (constate_le, sequence) decides
+ * which state is newer (contract A5).
+ *
+ * Ownership: everything belongs to the target. Errors: PG_SCHEMA names the table or
+ * column. Blocking: look_up asks the server. Threads: one.
+ */
+
+#include "connectors/pg_conn.h"
+#include "core/record.h"
+
+#define PG_TARGET_TABLES_MAX 24 /* one contract's */
+
+enum pg_form { PG_FORM_TEXT, PG_FORM_BYTES, PG_FORM_JSON };
+
+struct pg_target_column {
+    char name[64];
+    enum pg_form form;
+};
+
+enum pg_target_kind { PG_TARGET_MAIN, PG_TARGET_LIST, PG_TARGET_HISTORY };
+
+struct pg_target_table {
+    enum pg_target_kind kind;
+    char name[64];
+    char field[64]; /* LIST: of the record */
+    struct pg_target_column *columns;
+    size_t column_count;
+    char *copy_sql; /* COPY into its temporary table; HISTORY: NULL */
+    struct relais_buf rows;
+};
+
+struct pg_target {
+    char *contract; /* full name */
+    char key[64];
+    struct pg_target_table tables[PG_TARGET_TABLES_MAX]; /* the main one first */
+    size_t table_count;
+    char *create_sql; /* the temporary tables, once a session */
+    char *merge_sql;  /* from them into the tables, in one transaction */
+};
+
+/* schema: the SQL schema, unquoted. */
+struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
+                                const char *contract,
+                                struct relais_error *err) RELAIS_MUST_CHECK;
+void pg_target_free(struct pg_target *t);
+
+/* The rows of one event, in COPY's text form, into the buffers of its tables. rank: among
+ * the batch, the later the greater. PG_ROW: a text that PostgreSQL cannot hold; LIMIT. */
+int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t rank,
+                  struct relais_error *err) RELAIS_MUST_CHECK;
+void pg_target_clear(struct pg_target *t);
+
+/* "fr.relais.eligibility.EvenementDroit" -> "evenement_droit"; what does not fit is cut.
+ */
+void pg_target_table_name(const char *contract, char out[64]);
+
+#endif

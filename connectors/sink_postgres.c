@@ -1,0 +1,362 @@
+/* sink_postgres: the last state of every object, exactly once, in tables of PostgreSQL.
+ * Rows and positions are one transaction (pg_positions.h); tables say themselves what is
+ * wanted of an event (pg_target.h). A batch goes by COPY into temporary tables and from
+ * there by one statement a table. If the database refuses it, halves are tried until the
+ * one record is found that it refuses; all others are written.
+ *
+ * After a lost connection it is looked up what became of the transaction; a database that
+ * lost what it had committed (a crash without synchronous_commit, a restored backup) has
+ * its own position, and events are read again from there.
+ */
+#include "connectors/connector.h"
+#include "connectors/pg_positions.h"
+#include "connectors/pg_target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TARGETS_MAX 16
+
+struct sink_postgres {
+    const struct relais_conf *conf;
+    const char *schema; /* SQL */
+    char *table;        /* of the positions, quoted */
+    struct pg_conn *conn;
+    struct pg_positions positions;
+    struct pg_target *targets[TARGETS_MAX];
+    size_t target_count;
+    bool in_doubt; /* the connection was lost in a transaction */
+};
+
+static void drop_session(struct sink_postgres *s)
+{
+    for (size_t i = 0; i < s->target_count; i++)
+        pg_target_free(s->targets[i]);
+    s->target_count = 0;
+    pg_conn_close(s->conn);
+    s->conn = NULL;
+}
+
+static void sink_postgres_close(void *state)
+{
+    struct sink_postgres *s = state;
+
+    if (!s)
+        return;
+    drop_session(s);
+    pg_positions_clear(&s->positions);
+    free(s->table);
+    free(s);
+}
+
+static int name_table(struct sink_postgres *s, struct relais_error *err)
+{
+    struct relais_buf name = RELAIS_BUF_INIT(256), quoted = RELAIS_BUF_INIT(512);
+    int rc = -1;
+
+    if (relais_buf_printf(&name, "\"%s\".relais_positions", s->schema) == 0 &&
+        pg_conn_quote_name(s->conn, name.data, &quoted, err) == 0) {
+        free(s->table);
+        s->table = relais_buf_take(&quoted, NULL);
+        rc = 0;
+    }
+    relais_buf_release(&name);
+    relais_buf_release(&quoted);
+    return rc;
+}
+
+/* A connection, and no doubt about the last transaction. */
+static int session(struct sink_postgres *s, struct relais_error *err)
+{
+    const char *synchronous =
+        relais_conf_boolean(s->conf, "connector", "commit_synchrone")
+            ? "SET synchronous_commit = on"
+            : "SET synchronous_commit = off";
+
+    if (!s->conn) {
+        s->conn = pg_conn_open(s->conf, PG_USE_WRITE, err);
+        if (!s->conn)
+            return -1;
+        if (pg_conn_run(s->conn, "session", synchronous, err) || name_table(s, err)) {
+            drop_session(s);
+            return -1;
+        }
+    }
+    if (s->in_doubt && pg_positions_ask(&s->positions, s->conn, err)) {
+        drop_session(s);
+        return -1;
+    }
+    s->in_doubt = false;
+    return 0;
+}
+
+static int sink_postgres_open(void **state, const struct relais_conf *conf,
+                              struct relais_error *err)
+{
+    struct sink_postgres *s = relais_zalloc(sizeof(*s));
+    struct relais_buf sql = RELAIS_BUF_INIT(1024);
+    int rc = -1;
+
+    s->conf = conf;
+    s->schema = relais_conf_text(conf, "connector", "sql_schema");
+    if (session(s, err) == 0 &&
+        relais_buf_printf(&sql,
+                          "SELECT groupe, topic, partition, suivant, epoque FROM %s "
+                          "LIMIT 0",
+                          s->table) == 0)
+        rc = pg_conn_run(s->conn, "relais_positions", sql.data, err);
+    relais_buf_release(&sql);
+    if (rc) {
+        sink_postgres_close(s);
+        return -1;
+    }
+    *state = s;
+    return 0;
+}
+
+static struct pg_target *target_of(struct sink_postgres *s, const char *contract,
+                                   struct relais_error *err)
+{
+    struct pg_target *t;
+
+    for (size_t i = 0; i < s->target_count; i++)
+        if (strcmp(s->targets[i]->contract, contract) == 0)
+            return s->targets[i];
+    if (s->target_count == TARGETS_MAX) {
+        relais_error_set(err, RELAIS_E_LIMIT, contract, "more than %d kinds of events",
+                         TARGETS_MAX);
+        return NULL;
+    }
+    t = pg_target_new(s->conn, s->schema, contract, err);
+    if (!t)
+        return NULL;
+    if (pg_conn_run(s->conn, t->tables[0].name, t->create_sql, err)) {
+        pg_target_free(t);
+        return NULL;
+    }
+    return s->targets[s->target_count++] = t;
+}
+
+/* ---- one transaction -----------------------------------------------------------------
+ */
+
+static int copy_rows(struct sink_postgres *s, struct pg_target_table *table,
+                     struct relais_error *err)
+{
+    PGresult *r;
+
+    if (!table->rows.len)
+        return 0;
+    r = pg_conn_exec(s->conn, table->name, table->copy_sql, NULL, 0, err);
+    if (!r)
+        return -1;
+    PQclear(r);
+    if (pg_conn_copy(s->conn, table->name, relais_buf_slice(&table->rows), err))
+        return -1;
+    return pg_conn_copy_end(s->conn, table->name, err);
+}
+
+static int merge(struct sink_postgres *s, struct relais_error *err)
+{
+    for (size_t i = 0; i < s->target_count; i++) {
+        struct pg_target *t = s->targets[i];
+
+        if (!t->tables[0].rows.len)
+            continue;
+        for (size_t j = 0; j < t->table_count; j++)
+            if (t->tables[j].copy_sql && copy_rows(s, &t->tables[j], err))
+                return -1;
+        if (pg_conn_run(s->conn, t->tables[0].name, t->merge_sql, err))
+            return -1;
+    }
+    return 0;
+}
+
+static void clear_rows(struct sink_postgres *s)
+{
+    for (size_t i = 0; i < s->target_count; i++)
+        pg_target_clear(s->targets[i]);
+}
+
+/* Everything that is in the buffers and ahead, or nothing. */
+static int transact(struct sink_postgres *s, struct relais_error *err)
+{
+    struct relais_error why = RELAIS_ERROR_INIT;
+
+    if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 && merge(s, &why) == 0 &&
+        pg_positions_move(&s->positions, s->conn, &why) == 0 &&
+        pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
+        pg_positions_settle(&s->positions, true);
+        clear_rows(s);
+        return 0;
+    }
+    clear_rows(s);
+    if (PQstatus(pg_conn_raw(s->conn)) != CONNECTION_OK ||
+        pg_conn_run(s->conn, "transaction", "ROLLBACK",
+                    &(struct relais_error)RELAIS_ERROR_INIT)) {
+        s->in_doubt = true;
+        drop_session(s);
+    } else {
+        pg_positions_settle(&s->positions, false);
+    }
+    *err = why;
+    return -1;
+}
+
+/* ---- a batch -------------------------------------------------------------------------
+ */
+
+/* Records from..to into the buffers. -1: *bad_out is the one that does not go. */
+static int gather(struct sink_postgres *s, const struct relais_record *const *records,
+                  size_t from, size_t to, size_t *bad_out, struct relais_error *err)
+{
+    clear_rows(s);
+    for (size_t i = from; i < to; i++) {
+        const struct relais_record *rec = records[i];
+        struct pg_position *at =
+            pg_positions_find(&s->positions, rec->topic, rec->partition);
+        struct pg_target *t;
+
+        *bad_out = i;
+        if (!at)
+            return relais_error_set(err, RELAIS_E_FENCED, rec->topic,
+                                    "partition %d is not ours", (int)rec->partition);
+        if (rec->offset < at->ahead)
+            continue; /* written before the connection was lost */
+        t = target_of(s, rec->schema, err);
+        if (!t || pg_target_add(t, rec->value, i, err))
+            return -1;
+        at->ahead = rec->offset + 1;
+    }
+    return 0;
+}
+
+static bool is_data(const struct relais_error *err)
+{
+    return relais_error_class(err->code) == RELAIS_DATA;
+}
+
+/* Writes from..to, in halves where that is refused. *done_out: all before it is durable;
+ * on DATA it is the record that is refused. */
+static int write_range(struct sink_postgres *s,
+                       const struct relais_record *const *records, size_t from, size_t to,
+                       size_t *done_out, struct relais_error *err)
+{
+    struct relais_error why = RELAIS_ERROR_INIT;
+    size_t bad = to;
+
+    if (session(s, err))
+        return -1;
+    if (gather(s, records, from, to, &bad, &why)) {
+        clear_rows(s);
+        pg_positions_settle(&s->positions, false);
+        if (PQstatus(pg_conn_raw(s->conn)) != CONNECTION_OK)
+            drop_session(s);
+        if (is_data(&why) && bad > from &&
+            write_range(s, records, from, bad, done_out, err))
+            return -1;
+        *err = why;
+        return -1;
+    }
+    if (transact(s, &why) == 0) {
+        *done_out = to;
+        return 0;
+    }
+    if (is_data(&why) && to - from > 1) {
+        size_t middle = from + (to - from) / 2;
+
+        return write_range(s, records, from, middle, done_out, err) ||
+                       write_range(s, records, middle, to, done_out, err)
+                   ? -1
+                   : 0;
+    }
+    *err = why;
+    return -1;
+}
+
+static int sink_postgres_write(void *state, const struct relais_batch *in,
+                               size_t *done_out, struct relais_error *err)
+{
+    struct sink_postgres *s = state;
+    const struct relais_record **records =
+        relais_alloc((in->count + 1) * sizeof(*records));
+    size_t count = 0;
+    int rc;
+
+    *done_out = 0;
+    for (const struct relais_record *rec = in->first; rec && count < in->count;
+         rec = rec->next)
+        records[count++] = rec;
+    rc = count ? write_range(s, records, 0, count, done_out, err) : 0;
+    free(records);
+    return rc;
+}
+
+/* Only positions of what was parked can still wait. */
+static int sink_postgres_flush(void *state, struct relais_error *err)
+{
+    struct sink_postgres *s = state;
+
+    if (session(s, err))
+        return -1;
+    return pg_positions_moved(&s->positions) ? transact(s, err) : 0;
+}
+
+static int sink_postgres_positions(void *state, const char *group,
+                                   struct relais_position *list, size_t count,
+                                   struct relais_error *err)
+{
+    struct sink_postgres *s = state;
+
+    s->in_doubt = false; /* what the last transaction did is read now */
+    if (session(s, err))
+        return -1;
+    if (pg_positions_take(&s->positions, s->conn, s->table, group, list, count, err) == 0)
+        return 0;
+    pg_positions_clear(&s->positions);
+    drop_session(s);
+    return -1;
+}
+
+static void sink_postgres_revoked(void *state)
+{
+    struct sink_postgres *s = state;
+
+    pg_positions_clear(&s->positions);
+    s->in_doubt = false;
+}
+
+static void sink_postgres_skip(void *state, const struct relais_position *at)
+{
+    struct sink_postgres *s = state;
+
+    pg_positions_skip(&s->positions, at);
+}
+
+static const struct relais_conf_key keys[] = {
+    PG_CONN_KEYS,
+    {"connector", "sql_schema", RELAIS_CONF_TEXT, .def = "relais",
+     .doc = "Schéma SQL des tables ; relais sink ddl en donne la définition."},
+    {"connector", "commit_synchrone", RELAIS_CONF_BOOLEAN, .def = "false",
+     .doc = "Attendre le disque à chaque transaction. Inutile pour ne rien perdre : la "
+            "position est dans la transaction, un arrêt brutal fait relire."},
+    {0},
+};
+
+static const struct relais_sink_ops ops = {
+    .open = sink_postgres_open,
+    .write = sink_postgres_write,
+    .flush = sink_postgres_flush,
+    .close = sink_postgres_close,
+    .positions = sink_postgres_positions,
+    .revoked = sink_postgres_revoked,
+    .skip = sink_postgres_skip,
+};
+
+const struct relais_connector relais_sink_postgres = {
+    .abi = RELAIS_CONNECTOR_ABI,
+    .name = "sink_postgres",
+    .summary = "Tient dans des tables PostgreSQL le dernier état de chaque objet",
+    .keys = keys,
+    .sink = &ops,
+};
