@@ -84,6 +84,7 @@ struct relais_connector {
 
 extern const struct relais_connector relais_source_cnaf_beneficiaire;
 extern const struct relais_connector relais_source_json;
+extern const struct relais_connector relais_source_postgres_outbox;
 extern const struct relais_connector relais_source_postgres_table;
 extern const struct relais_connector relais_sink_file;
 extern const struct relais_connector relais_sink_postgres;

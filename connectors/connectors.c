@@ -4,6 +4,7 @@
 const struct relais_connector *const relais_connectors[] = {
     &relais_source_cnaf_beneficiaire,
     &relais_source_json,
+    &relais_source_postgres_outbox,
     &relais_source_postgres_table,
     &relais_sink_file,
     &relais_sink_postgres,

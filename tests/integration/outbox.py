@@ -1,0 +1,88 @@
+"""Writers of an outbox, and what the topic must hold of them.
+
+write URL WRITER COUNT LOG: COUNT transactions, each an insert and its delete; a line of LOG
+for each that is committed. A lost connection: asks whether it was, by a table of its own.
+compare TOPIC.jsonl LOG...: every id of the logs, in the order of its dossier.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+
+def run(url, sql):
+    return subprocess.run(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", url, "-c", sql],
+                          capture_output=True, text=True)
+
+
+def write(url, writer, count, log):
+    writer, count = int(writer), int(count)
+    table = f"ecrit{writer}"
+    while run(url, f"CREATE TABLE IF NOT EXISTS {table} (n int PRIMARY KEY)").returncode:
+        time.sleep(0.2)
+    with open(log, "w") as out:
+        batch = 20
+        for first in range(0, count, batch):
+            statements = []
+            lines = []
+            for n in range(first, first + batch):
+                case = f"{writer * 1000 + n % 17:08d}193"
+                uid = f"00000000-0000-8000-8{writer:03d}-{n:012d}"
+                payload = {
+                    "paiement": f"00000000-0000-8000-9{writer:03d}-{n:012d}",
+                    "prestation": "RSA", "fait": "EMIS", "etat": "EMIS",
+                    "mois": "2026-01-01", "montant_centimes": 100 + n, "sens": "AJOUT",
+                    "destinataire": "ALLOCATAIRE",
+                    "entete": {"survenu_le": "2026-01-05"},
+                }
+                statements.append(
+                    f"BEGIN; INSERT INTO outbox VALUES ('{uid}', 'paiement', '{case}', 'EMIS', "
+                    f"'{json.dumps(payload)}'); DELETE FROM outbox WHERE id = '{uid}'; "
+                    f"INSERT INTO {table} VALUES ({n}); COMMIT;")
+                lines.append((n, case, uid))
+            while True:
+                done = run(url, f"SELECT coalesce(max(n), -1) FROM {table}")
+                if done.returncode:
+                    time.sleep(0.2)
+                    continue
+                done = int(done.stdout)
+                left = [s for s, l in zip(statements, lines) if l[0] > done]
+                if not left:
+                    break
+                subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", url],
+                               input="\n".join(left), text=True, capture_output=True)
+            for _, case, uid in lines:
+                out.write(f"{case} {uid}\n")
+            out.flush()
+
+
+def compare(topic, *logs):
+    want = {}
+    for log in logs:
+        for line in open(log):
+            case, uid = line.split()
+            want.setdefault(case, []).append(uid)
+    seen, first = {}, {}
+    for line in open(topic):
+        event = json.loads(line)
+        uid = event["value"]["entete"]["id"]
+        if uid not in first:
+            first[uid] = event
+            seen.setdefault(event["key"], []).append(uid)
+    missing = [u for ids in want.values() for u in ids if u not in first]
+    if missing:
+        sys.exit(f"{len(missing)} events are not in the topic, first {missing[0]}")
+    if len(first) != sum(map(len, want.values())):
+        sys.exit(f"{len(first)} events instead of {sum(map(len, want.values()))}")
+    for case, ids in want.items():
+        key = first[ids[0]]["key"]
+        if [u for u in seen[key] if u in set(ids)] != ids:
+            sys.exit(f"another order in the dossier of {ids[0]}")
+    for uids in seen.values():
+        sequences = [first[u]["value"]["entete"]["sequence"] for u in uids]
+        if sequences != list(range(1, len(uids) + 1)):
+            sys.exit("sequences with a gap")
+
+
+{"write": write, "compare": compare}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,58 @@
+#!/bin/bash
+# timeout: 300
+# An outbox table on real PostgreSQL and Kafka: several writers insert and delete at once
+# while the source is killed, the server crashes, connections end and the broker goes away.
+# Afterwards every event is in the topic, in the order of its dossier, and the slot was
+# never confirmed beyond what Kafka has.
+. tests/lib.sh
+kafka_up plain && pg_up || exit 1
+pg sql 'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)'
+pg sql 'CREATE PUBLICATION relais_dep93_essai FOR TABLE outbox'
+pg sql "SELECT pg_create_logical_replication_slot('relais_dep93_essai', 'pgoutput')" >/dev/null
+conf "$work/s/relais.ini" <<-END
+[connector]
+name = source_postgres_outbox
+schema = EvenementPaiement
+dsn = $pg_url
+END
+"$relais" topics apply -c "$work/s/relais.ini" >/dev/null || exit 1
+source() { start source "$relais" source "$work/s/relais.ini"; }
+writers=4 each=600
+source
+for w in $(seq $writers); do
+	start "writer$w" python3 tests/integration/outbox.py write "$pg_url" "$w" "$each" "$work/written$w"
+done
+progress() { [ "$(cat "$work"/written* 2>/dev/null | wc -l)" -ge "$1" ]; }
+total=$((writers * each))
+wait_for 60 progress $((total / 8)); halt source KILL; source
+wait_for 60 progress $((total / 4))
+pg sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'relais/%'" >/dev/null
+wait_for 60 progress $((total * 3 / 8)); pg crash
+wait_for 60 progress $((total / 2)); kafka stop 1; sleep 3; kafka start 1
+wait_for 60 progress $((total * 3 / 4)); halt source KILL; source
+wait_for 90 progress $total
+check 'every writer wrote what it had to' progress $total
+all() {
+	read_topics "$work/topic.jsonl" payments.v1
+	python3 tests/integration/outbox.py compare "$work/topic.jsonl" "$work"/written*
+}
+wait_for 90 all || :
+check 'each event is in the topic, in the order of its dossier' all
+halt source
+check 'SIGTERM ends the source with 0' [ "$status" = 0 ]
+"$relais" source "$work/s/relais.ini" --once >>"$work/source.out" 2>>"$work/source.err"
+cp "$work/topic.jsonl" "$work/before.jsonl"; all
+same 'a start with nothing new publishes nothing' <(wc -l <"$work/before.jsonl") <(wc -l <"$work/topic.jsonl")
+check 'the slot holds nothing back' [ "$(pg sql 'SELECT pg_current_wal_lsn() - confirmed_flush_lsn < 1000000 FROM pg_replication_slots')" = t ]
+check 'nothing was parked' sh -c '! grep -q "parked=[1-9]" "$1"' - "$work/source.err"
+# a second process with a state of its own waits for the slot, and takes over
+cp -r "$work/s/state" "$work/s/second"
+source
+wait_for 20 sh -c '[ "$(grep -c started "$1")" -ge 5 ]' - "$work/source.err"
+start second "$relais" source "$work/s/relais.ini" -X relais.state=second
+check 'a second process waits for the slot' wait_for 20 grep -q 'slot.*active' "$work/second.err"
+halt source KILL
+check 'and publishes when the first is gone' python3 tests/integration/outbox.py write "$pg_url" 9 20 "$work/written9"
+wait_for 60 all || :
+check 'what is written then' all
+halt second
