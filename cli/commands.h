@@ -16,6 +16,7 @@ extern const struct cli_command cli_doctor;    /* doctor.c */
 extern const struct cli_command cli_conf_cmd;  /* conf.c */
 extern const struct cli_command cli_keys;      /* keys.c */
 extern const struct cli_command cli_schema;    /* schema.c */
+extern const struct cli_command cli_slot;      /* slot.c */
 extern const struct cli_command cli_broker;    /* servers.c */
 extern const struct cli_command cli_registry;  /* servers.c */
 

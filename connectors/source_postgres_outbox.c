@@ -8,6 +8,7 @@
  * cannot be read is parked with its place, never an error.
  */
 #include "connectors/connector.h"
+#include "connectors/pg_slot.h"
 #include "connectors/pg_stream.h"
 #include "core/day.h"
 
@@ -38,9 +39,9 @@ enum role { ROLE_ID, ROLE_KIND, ROLE_CASE, ROLE_PAYLOAD, ROLE_COUNT };
 
 struct source_outbox {
     const struct relais_conf *conf;
-    const char *schema, *publication, *prefix;
+    const char *schema, *prefix;
     const char *only; /* aggregatetype; NULL: all */
-    char slot[64];
+    struct pg_slot slot;
     char table_schema[64], table_name[64];
     const char *columns[ROLE_COUNT];
     struct extra extras[EXTRA_MAX];
@@ -122,17 +123,9 @@ static int read_extras(struct source_outbox *s, struct relais_error *err)
 static int configure(struct source_outbox *s, struct relais_error *err)
 {
     const struct relais_conf *conf = s->conf;
-    const char *slot = relais_conf_text(conf, "connector", "slot");
-    const char *publication = relais_conf_text(conf, "connector", "publication");
-    int n = slot ? snprintf(s->slot, sizeof(s->slot), "%s", slot)
-                 : snprintf(s->slot, sizeof(s->slot), "relais_%s_%s",
-                            relais_conf_text(conf, "relais", "territory"),
-                            relais_conf_text(conf, "relais", "instance"));
 
-    if (n >= (int)sizeof(s->slot))
-        return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.slot",
-                                "longer than 63 characters");
-    s->publication = publication ? publication : s->slot;
+    if (pg_slot_init(&s->slot, conf, err))
+        return -1;
     s->schema = relais_conf_text(conf, "connector", "schema");
     s->prefix = relais_conf_text(conf, "connector", "prefix");
     s->only = relais_conf_text(conf, "connector", "aggregatetype");
@@ -145,8 +138,9 @@ static int configure(struct source_outbox *s, struct relais_error *err)
 
 static int open_stream(struct source_outbox *s, struct relais_error *err)
 {
-    const struct pg_stream_options options = {
-        .slot = s->slot, .publication = s->publication, .messages = s->prefix != NULL};
+    const struct pg_stream_options options = {.slot = s->slot.name,
+                                              .publication = s->slot.publication,
+                                              .messages = s->prefix != NULL};
 
     s->held = NULL;
     s->stream = pg_stream_open(s->conf, &options, err);
@@ -157,13 +151,23 @@ static int open_stream(struct source_outbox *s, struct relais_error *err)
     return 0;
 }
 
+static int check_slot(struct source_outbox *s, struct relais_error *err)
+{
+    struct pg_conn *c = pg_conn_open(s->conf, PG_USE_READ, err);
+    struct pg_slot_state state;
+    int rc = c ? pg_slot_check(&s->slot, c, &state, err) : -1;
+
+    pg_conn_close(c);
+    return rc;
+}
+
 static int source_outbox_open(void **state, const struct relais_conf *conf,
                               struct relais_error *err)
 {
     struct source_outbox *s = relais_zalloc(sizeof(*s));
 
     s->conf = conf;
-    if (configure(s, err) == 0 && open_stream(s, err) == 0) {
+    if (configure(s, err) == 0 && check_slot(s, err) == 0 && open_stream(s, err) == 0) {
         *state = s;
         return 0;
     }
@@ -393,7 +397,7 @@ static int give(struct source_outbox *s, struct relais_batch *out,
     if (!rec)
         return 0;
     rec->schema = s->schema;
-    rec->depot = relais_slice_str(s->slot);
+    rec->depot = relais_slice_str(s->slot.name);
     rec->observed_us = e->observed_us;
     rec->position = relais_arena_printf(&out->arena, "%" PRIX64 "/%" PRIX64,
                                         e->commit_lsn, s->rank + 1);
@@ -510,10 +514,7 @@ static const struct relais_conf_key keys[] = {
     PG_CONN_KEYS,
     {"connector", "schema", RELAIS_CONF_TEXT, .required = true,
      .doc = "Message publié : nom complet, nom court, ou famille d'un seul."},
-    {"connector", "slot", RELAIS_CONF_TEXT,
-     .doc = "Slot de réplication ; à défaut relais_<territoire>_<instance>."},
-    {"connector", "publication", RELAIS_CONF_TEXT,
-     .doc = "Publication ; à défaut le nom du slot."},
+    PG_SLOT_KEYS,
     {"connector", "table", RELAIS_CONF_TEXT, .def = "public.outbox",
      .doc = "Table d'envoi, schema.table."},
     {"connector", "prefix", RELAIS_CONF_TEXT,

@@ -166,7 +166,7 @@ static bool give_row(struct source_table *t, struct relais_batch *out)
     rec->schema = t->schema;
     rec->value = value;
     rec->problem = why;
-    rec->depot = relais_slice_str(t->slot);
+    rec->depot = relais_slice_str(t->slot.name);
     rec->position = position;
     rec->charge = charge;
     rec->observed_us = loading(t) ? t->progress.began_us : t->commit_us;
@@ -336,61 +336,46 @@ static bool source_table_idle(void *state)
 
 static int set_names(struct source_table *t, struct relais_error *err)
 {
-    const struct relais_conf *conf = t->conf;
-    const char *slot = relais_conf_text(conf, "connector", "slot");
-    const char *publication = relais_conf_text(conf, "connector", "publication");
-    const char *territory = relais_conf_text(conf, "relais", "territory");
-    const char *instance = relais_conf_text(conf, "relais", "instance");
-    int n = slot
-                ? snprintf(t->slot, sizeof(t->slot), "%s", slot)
-                : snprintf(t->slot, sizeof(t->slot), "relais_%s_%s", territory, instance);
-
-    t->publication = publication ? publication : t->slot;
-    t->schema = relais_conf_text(conf, "connector", "schema");
-    if (n >= (int)sizeof(t->slot))
-        return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.slot",
-                                "longer than 63 characters");
+    t->schema = relais_conf_text(t->conf, "connector", "schema");
+    if (pg_slot_init(&t->slot, t->conf, err))
+        return -1;
     if (snprintf(t->path, sizeof(t->path), "%s/chargement.%s",
-                 relais_conf_text(conf, "relais", "state"),
-                 t->slot) >= (int)sizeof(t->path))
+                 relais_conf_text(t->conf, "relais", "state"),
+                 t->slot.name) >= (int)sizeof(t->path))
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "[relais] state",
                                 "too long a path");
     return 0;
 }
 
 /* Where the log begins is where the load begins. */
-static int first_start(struct source_table *t, struct relais_error *err)
+static int first_start(struct source_table *t, const struct pg_slot_state *slot,
+                       struct relais_error *err)
 {
-    static const char sql[] = "SELECT (confirmed_flush_lsn - '0/0'::pg_lsn)::int8, "
-                              "(extract(epoch FROM now()) * 1000000)::int8 "
-                              "FROM pg_replication_slots WHERE slot_name = $1";
-    const char *params[] = {t->slot};
-    PGresult *r = pg_conn_exec(t->objects.conn, "connector.slot", sql, params, 1, err);
+    PGresult *r =
+        pg_conn_exec(t->objects.conn, "connector.dsn",
+                     "SELECT (extract(epoch FROM now()) * 1000000)::int8", NULL, 0, err);
 
     if (!r)
         return -1;
-    if (PQntuples(r)) {
-        t->progress.lsn = strtoull(PQgetvalue(r, 0, 0), NULL, 10);
-        t->progress.began_us = strtoll(PQgetvalue(r, 0, 1), NULL, 10);
-        t->progress.phase = t->objects.mapping->fact ? PG_PHASE_STREAM : PG_PHASE_LOAD;
-    } else {
-        relais_error_set(err, RELAIS_E_SLOT_MISSING, t->slot,
-                         "the slot does not exist: relais slot create FILE.ini");
-    }
+    t->progress.lsn = slot->confirmed;
+    t->progress.began_us = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+    t->progress.phase = t->objects.mapping->fact ? PG_PHASE_STREAM : PG_PHASE_LOAD;
     PQclear(r);
-    return t->progress.phase == PG_PHASE_NONE ? -1 : 0;
+    return 0;
 }
 
 static int start(struct source_table *t, struct relais_error *err)
 {
     const char *identity = relais_conf_text(t->conf, "connector", "replica_identity");
+    struct pg_slot_state slot;
 
     if (set_names(t, err) || pg_progress_read(t->path, &t->progress, err) ||
         pg_objects_open(&t->objects, err) ||
+        pg_slot_check(&t->slot, t->objects.conn, &slot, err) ||
         (strcmp(identity, "exiger") == 0 &&
          pg_mapping_check_identity(t->objects.mapping, t->objects.conn, err)))
         return -1;
-    if (t->progress.phase == PG_PHASE_NONE && first_start(t, err))
+    if (t->progress.phase == PG_PHASE_NONE && first_start(t, &slot, err))
         return -1;
     t->read_lsn = t->progress.lsn ? t->progress.lsn - 1 : 0;
     memcpy(t->page_cursor, t->progress.cursor, PG_CURSOR_MAX);
@@ -423,10 +408,7 @@ static const struct relais_conf_key keys[] = {
      .doc = "Fichier JSON : tables, jointures, colonnes et champs."},
     {"connector", "schema", RELAIS_CONF_TEXT, .required = true,
      .doc = "Message publié : nom complet, nom court, ou famille d'un seul."},
-    {"connector", "slot", RELAIS_CONF_TEXT,
-     .doc = "Slot de réplication ; à défaut relais_<territoire>_<instance>."},
-    {"connector", "publication", RELAIS_CONF_TEXT,
-     .doc = "Publication ; à défaut le nom du slot."},
+    PG_SLOT_KEYS,
     {"connector", "replica_identity", RELAIS_CONF_CHOICE, .choices = "exiger|ignorer",
      .def = "exiger",
      .doc = "exiger : refuser une table dont une ligne effacée ne dirait plus à quel "

@@ -8,6 +8,7 @@
 
 #include "connectors/pg_objects.h"
 #include "connectors/pg_progress.h"
+#include "connectors/pg_slot.h"
 #include "connectors/pg_stream.h"
 
 #include <limits.h>
@@ -25,8 +26,7 @@ struct table_pending {
 struct source_table {
     const struct relais_conf *conf;
     const char *schema;
-    char slot[64];
-    const char *publication;
+    struct pg_slot slot;
     struct pg_objects objects;
     struct pg_stream *stream; /* NULL: to be opened */
     struct pg_touched touched;

@@ -95,8 +95,8 @@ static int take_event(struct source_table *t, const struct pg_event *e,
 
 static int open_stream(struct source_table *t, struct relais_error *err)
 {
-    const struct pg_stream_options options = {.slot = t->slot,
-                                              .publication = t->publication};
+    const struct pg_stream_options options = {.slot = t->slot.name,
+                                              .publication = t->slot.publication};
 
     t->stream = pg_stream_open(t->conf, &options, err);
     if (!t->stream)

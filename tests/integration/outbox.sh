@@ -8,7 +8,6 @@
 kafka_up plain && pg_up || exit 1
 pg sql 'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)'
 pg sql 'CREATE PUBLICATION relais_dep93_essai FOR TABLE outbox'
-pg sql "SELECT pg_create_logical_replication_slot('relais_dep93_essai', 'pgoutput')" >/dev/null
 conf "$work/s/relais.ini" <<-END
 [connector]
 name = source_postgres_outbox
@@ -16,6 +15,9 @@ schema = EvenementPaiement
 dsn = $pg_url
 END
 "$relais" topics apply -c "$work/s/relais.ini" >/dev/null || exit 1
+check 'without a slot the source says what to do' exits 78 "$relais" source "$work/s/relais.ini"
+check 'slot create makes it' "$relais" slot create "$work/s/relais.ini"
+check 'slot status shows it' sh -c '"$1" slot status "$2" | grep -q libre' - "$relais" "$work/s/relais.ini"
 source() { start source "$relais" source "$work/s/relais.ini"; }
 writers=4 each=600
 source
@@ -43,6 +45,7 @@ check 'SIGTERM ends the source with 0' [ "$status" = 0 ]
 "$relais" source "$work/s/relais.ini" --once >>"$work/source.out" 2>>"$work/source.err"
 cp "$work/topic.jsonl" "$work/before.jsonl"; all
 same 'a start with nothing new publishes nothing' <(wc -l <"$work/before.jsonl") <(wc -l <"$work/topic.jsonl")
+check 'slot drop wants to be told twice' exits 78 "$relais" slot drop "$work/s/relais.ini"
 check 'the slot holds nothing back' [ "$(pg sql 'SELECT pg_current_wal_lsn() - confirmed_flush_lsn < 1000000 FROM pg_replication_slots')" = t ]
 check 'nothing was parked' sh -c '! grep -q "parked=[1-9]" "$1"' - "$work/source.err"
 # a second process with a state of its own waits for the slot, and takes over

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -24,6 +25,7 @@ struct seen {
 };
 
 struct fixture {
+    char *folder;
     struct relais_conf *conf;
     const struct relais_source_ops *ops;
     void *source;
@@ -58,13 +60,17 @@ static void configure(struct fixture *f, const char *more)
              "essai\n%s",
              more);
     relais_conf_free(f->conf);
-    f->conf = helper_pg_conf(relais_source_postgres_outbox.keys, lines);
+    f->conf = helper_pg_conf_in(f->folder, relais_source_postgres_outbox.keys, lines);
 }
 
 static int setup(void **state)
 {
     struct fixture *f = relais_zalloc(sizeof(*f));
+    char folder[512];
 
+    f->folder = helper_folder();
+    snprintf(folder, sizeof(folder), "%s/state", f->folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
     helper_pg_drop_slots();
     free(helper_pg_sql(
         "DROP PUBLICATION IF EXISTS essai; DROP TABLE IF EXISTS outbox, autre, avro;"
@@ -88,6 +94,7 @@ static int teardown(void **state)
     f->ops->close(f->source);
     relais_batch_release(&f->batch);
     relais_conf_free(f->conf);
+    helper_remove(f->folder);
     free(f);
     return 0;
 }

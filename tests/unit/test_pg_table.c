@@ -467,10 +467,11 @@ static void test_pg_table_deleted_rows_must_tell_their_object(void **state)
     struct relais_error err = RELAIS_ERROR_INIT;
 
     free(helper_pg_sql("ALTER TABLE detail REPLICA IDENTITY DEFAULT"));
+    free(helper_pg_sql("SELECT pg_create_logical_replication_slot('essai', 'pgoutput')"));
     assert_int_equal(f->ops->open(&f->source, f->conf, &err), -1);
     assert_int_equal(err.code, RELAIS_E_PG_SCHEMA);
     configure(f, mapping, "replica_identity = ignorer\n");
-    first_start(f);
+    start(f);
     drain(f, DRAIN_ALL, true);
 }
 
