@@ -19,6 +19,7 @@ extern const struct cli_command cli_schema;    /* schema.c */
 extern const struct cli_command cli_slot;      /* slot.c */
 extern const struct cli_command cli_broker;    /* servers.c */
 extern const struct cli_command cli_registry;  /* servers.c */
+extern const struct cli_command cli_import;    /* import.c */
 
 /* sink_ddl.c: what `relais sink ddl` prints, for a configuration of sink_postgres. */
 int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf);

@@ -1,0 +1,337 @@
+/* relais import connect: a Kafka Connect configuration becomes an INI; what becomes of
+ * each property is said on standard error. */
+#include "cli/commands.h"
+#include "cli/import.h"
+#include "cli/schema.h"
+#include "core/crypto.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_MAX    (1u << 20)
+#define ARENA_MAX   (16u << 20)
+#define INI_MAX     (1u << 20)
+#define ROUTER_TYPE "io.debezium.transforms.outbox.EventRouter"
+
+static const struct {
+    const char *class;
+    bool source;
+} classes[] = {
+    {"io.debezium.connector.postgresql.PostgresConnector", true},
+    {"io.debezium.connector.jdbc.JdbcSinkConnector", false},
+    {"io.confluent.connect.jdbc.JdbcSinkConnector", false},
+    {"io.aiven.connect.jdbc.JdbcSinkConnector", false},
+};
+
+/* ---- one property ------------------------------------------------------------------ */
+
+static bool fits(const struct import_row *row, const char *name)
+{
+    size_t len = strlen(row->name);
+
+    return row->name[len - 1] == '*' ? strncmp(row->name, name, len - 1) == 0
+                                     : strcmp(row->name, name) == 0;
+}
+
+static const struct import_row *find_row(const struct import_row *rows, const char *name)
+{
+    for (; rows->name; rows++)
+        if (fits(rows, name))
+            return rows;
+    return NULL;
+}
+
+/* Names that hold what nobody may read. */
+static bool is_secret(const char *name)
+{
+    static const char *const words[] = {"password",   "secret", "jaas",
+                                        "credential", "token",  "user.info",
+                                        "passphrase", NULL};
+
+    for (size_t i = 0; words[i]; i++)
+        if (strcasestr(name, words[i]))
+            return true;
+    return false;
+}
+
+static void take_table(struct import *im, const struct import_prop *prop,
+                       const char *name)
+{
+    if (!im->router)
+        import_tell(im, IMPORT_OPEN, prop->name,
+                    "pas d'EventRouter : des tables ordinaires, à décrire dans "
+                    "connector.mapping (source_postgres_table)");
+    else if (memchr(prop->value.ptr, ',', prop->value.len))
+        import_tell(im, IMPORT_OPEN, prop->name,
+                    "une outbox par processus ; connector.table n'en nomme qu'une");
+    else
+        import_take_key(im, prop->name, name, prop->value);
+}
+
+static void apply(struct import *im, const struct import_row *row,
+                  const struct import_prop *prop)
+{
+    char said[300];
+
+    switch (row->way) {
+    case IMPORT_KEY:
+        import_take_key(im, prop->name, row->to, prop->value);
+        return;
+    case IMPORT_COUNT:
+        import_take_count(im, prop->name, row->to, prop->value);
+        return;
+    case IMPORT_TOPICS:
+        import_take_topics(im, prop->name, row->to, prop->value);
+        return;
+    case IMPORT_TABLE:
+        take_table(im, prop, row->to);
+        return;
+    case IMPORT_DSN:
+        import_take_dsn(im, prop->name, row->to, prop->value);
+        return;
+    case IMPORT_JDBC:
+        import_take_jdbc(im, prop->name, prop->value);
+        return;
+    case IMPORT_URL:
+        import_take_url(im, prop->name, row->to, prop->value);
+        return;
+    case IMPORT_SECRET:
+        import_take_secret(im, prop->name, row->to);
+        return;
+    case IMPORT_ALWAYS:
+        import_tell(im, IMPORT_TAKEN, prop->name, row->why);
+        return;
+    case IMPORT_NONE:
+        import_tell(im, IMPORT_LEFT, prop->name, row->why);
+        return;
+    case IMPORT_DECIDE:
+        import_tell(im, IMPORT_OPEN, prop->name, row->why);
+        return;
+    case IMPORT_EXPECT:
+        snprintf(said, sizeof(said), "« %s » seulement : %s", row->to, row->why);
+        if (relais_slice_is(prop->value, row->to))
+            import_tell(im, IMPORT_TAKEN, prop->name, "comme relais");
+        else
+            import_tell(im, IMPORT_OPEN, prop->name, said);
+        return;
+    }
+}
+
+static void map(struct import *im, const struct import_prop *prop)
+{
+    const struct import_row *row = NULL;
+    const char *name = prop->name;
+    char router[200];
+
+    if (im->router && strncmp(name, im->router, strlen(im->router)) == 0) {
+        if (strcmp(name + strlen(im->router), "type") == 0) {
+            import_tell(im, IMPORT_TAKEN, name,
+                        "source_postgres_outbox lit l'outbox lui-même");
+            return;
+        }
+        snprintf(router, sizeof(router), "router.%s", name + strlen(im->router));
+        name = router;
+    }
+    row = find_row(im->source ? import_source_rows : import_sink_rows, name);
+    if (!row && is_secret(name)) {
+        import_tell(im, IMPORT_OPEN, prop->name,
+                    "un secret : dans un fichier à lui, jamais ici");
+        return;
+    }
+    if (!row)
+        row = find_row(import_common_rows, name);
+    if (row && is_secret(name) && row->way != IMPORT_SECRET)
+        import_tell(im, IMPORT_OPEN, prop->name,
+                    "un secret : dans un fichier à lui, jamais ici");
+    else if (row)
+        apply(im, row, prop);
+    else
+        import_tell(im, IMPORT_OPEN, prop->name, "propriété inconnue ici");
+}
+
+/* ---- the whole --------------------------------------------------------------------- */
+
+static int choose(struct import *im, struct relais_error *err)
+{
+    const struct import_prop *class = import_find(&im->props, "connector.class");
+    size_t i = 0, count = sizeof(classes) / sizeof(classes[0]);
+
+    while (class && i < count && !relais_slice_is(class->value, classes[i].class))
+        i++;
+    if (!class || i == count)
+        return relais_error_set(err, RELAIS_E_USAGE, "connector.class",
+                                "ni Debezium pour PostgreSQL, ni un puits JDBC");
+    im->source = classes[i].source;
+    for (i = 0; im->source && i < im->props.count; i++) {
+        const struct import_prop *p = &im->props.at[i];
+        size_t len = strlen(p->name);
+
+        if (strncmp(p->name, "transforms.", 11) == 0 && len > 16 &&
+            strcmp(p->name + len - 5, ".type") == 0 &&
+            relais_slice_is(p->value, ROUTER_TYPE))
+            im->router =
+                relais_arena_printf(&im->arena, "%.*s", (int)len - 4, p->name).ptr;
+    }
+    return 0;
+}
+
+/* What Connect takes where nothing is said. */
+static void add_default(struct import *im, const char *name, const char *value)
+{
+    if (!import_key(im, name) && im->key_count < IMPORT_KEYS_MAX)
+        im->keys[im->key_count++] = (struct import_key){name, value};
+}
+
+static void fill(struct import *im)
+{
+    for (size_t i = 0; i < im->props.count; i++)
+        map(im, &im->props.at[i]);
+    if (!im->source)
+        return;
+    if (!import_find(&im->props, "slot.name"))
+        add_default(im, "connector.slot", "debezium");
+    if (!import_find(&im->props, "publication.name"))
+        add_default(im, "connector.publication", "dbz_publication");
+    if (!import_find(&im->props, "plugin.name"))
+        import_tell(im, IMPORT_OPEN, "plugin.name",
+                    "absent : decoderbufs, dont le slot ne peut pas être repris");
+}
+
+static int put_keys(const struct import *im, const char *section, struct relais_buf *out)
+{
+    size_t len = strlen(section);
+
+    for (size_t i = 0; i < im->key_count; i++)
+        if (strncmp(im->keys[i].name, section, len) == 0 &&
+            im->keys[i].name[len] == '.' &&
+            relais_buf_printf(out, "%s = %s\n", im->keys[i].name + len + 1,
+                              im->keys[i].value))
+            return -1;
+    return 0;
+}
+
+static int write_ini(const struct import *im, struct relais_buf *out)
+{
+    static const char takeover[] =
+        "; Passage de témoin, rien de perdu, rien d'envoyé deux fois sous un autre id :\n"
+        ";  1. arrêter le connecteur Connect (PUT /connectors/NOM/stop), slot gardé ;\n"
+        ";  2. SELECT active, plugin, confirmed_flush_lsn FROM pg_replication_slots\n"
+        ";     WHERE slot_name = '%s' : inactif, pgoutput, et la position est celle du\n"
+        ";     slot : relais commence là, il n'y a rien à recopier ;\n"
+        ";  3. relais doctor, puis relais source : l'id d'un événement est celui de la\n"
+        ";     ligne, le même que Debezium donnait.\n";
+    const char *name = !im->source  ? "sink_postgres"
+                       : im->router ? "source_postgres_outbox"
+                                    : "source_postgres_table";
+    const struct import_key *slot = import_key(im, "connector.slot");
+
+    return (im->source && relais_buf_printf(out, takeover, slot ? slot->value : "")) ||
+                   relais_buf_add_str(
+                       out,
+                       "[relais]\n; à écrire :\n; territory = dep93\n; instance = \n") ||
+                   (im->source &&
+                    relais_buf_add_str(out,
+                                       "; source = urn:relais:\n; state = state\n")) ||
+                   relais_buf_add_str(out,
+                                      "\n[kafka]\n; à écrire :\n; bootstrap.servers = \n"
+                                      "\n[registry]\n") ||
+                   (import_key(im, "registry.url")
+                        ? put_keys(im, "registry", out)
+                        : relais_buf_add_str(out, "; à écrire :\n; url = \n")) ||
+                   relais_buf_add_str(out, "\n[keys]\n; à écrire :\n; file = \n") ||
+                   relais_buf_printf(out, "\n[connector]\nname = %s\n", name) ||
+                   (im->dsn.len && relais_buf_printf(out, "dsn = %s\n", im->dsn.data)) ||
+                   put_keys(im, "connector", out) ||
+                   (im->source && !im->router &&
+                    relais_buf_add_str(out, "; à écrire :\n; mapping = \n")) ||
+                   (!im->source && relais_buf_add_str(out, "\n[sink]\n")) ||
+                   put_keys(im, "sink", out)
+               ? -1
+               : 0;
+}
+
+static int read_file(const char *path, struct relais_buf *text, struct relais_error *err)
+{
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "re");
+    int rc;
+
+    if (!file)
+        return relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno));
+    rc = schema_read_all(file, path, text, err);
+    if (!standard)
+        fclose(file);
+    return rc;
+}
+
+static int import(struct import *im, const char *path, struct relais_error *err)
+{
+    struct relais_buf text = RELAIS_BUF_INIT(TEXT_MAX), out = RELAIS_BUF_INIT(INI_MAX);
+    int rc = read_file(path, &text, err);
+
+    if (!rc)
+        rc = import_read(relais_buf_slice(&text), &im->arena, &im->props, err);
+    if (!rc)
+        rc = choose(im, err);
+    if (!rc) {
+        fill(im);
+        rc = write_ini(im, &out) ? relais_error_set(err, RELAIS_E_LIMIT, path, "too long")
+                                 : 0;
+    }
+    if (!rc && (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout)))
+        rc = relais_error_set(err, RELAIS_E_IO, "stdout", "%s", strerror(errno));
+    if (!rc)
+        fprintf(stderr, "%zu reprises, %zu sans équivalent, %zu à décider\n",
+                im->fate[IMPORT_TAKEN], im->fate[IMPORT_LEFT], im->fate[IMPORT_OPEN]);
+    if (text.data)
+        relais_cleanse(text.data, text.len);
+    relais_buf_release(&text);
+    relais_buf_release(&out);
+    return rc;
+}
+
+static int run(struct cli *cli)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct import *im;
+    int rc;
+
+    if (strcmp(cli->args[0], "connect") != 0) {
+        relais_error_set(&err, RELAIS_E_USAGE, "import", "connect FICHIER est attendu");
+        return cli_fail(cli, &err);
+    }
+    im = relais_zalloc(sizeof(*im));
+    im->arena = (struct relais_arena)RELAIS_ARENA_INIT(ARENA_MAX);
+    im->dsn = (struct relais_buf)RELAIS_BUF_INIT(4000);
+    rc = import(im, cli->args[1], &err);
+    relais_buf_release(&im->dsn);
+    relais_arena_release(&im->arena);
+    free(im);
+    return rc ? cli_fail(cli, &err) : 0;
+}
+
+static const struct cli_option options[] = {
+    {.name = NULL},
+};
+
+const struct cli_command cli_import = {
+    .name = "import",
+    .arguments = "connect FICHIER",
+    .summary = "Fait d'une configuration Kafka Connect un fichier INI",
+    .text =
+        "Lit la configuration JSON d'un connecteur ({\"name\",\"config\"} ou la config "
+        "seule) ou\n"
+        "des lignes clé = valeur : Debezium pour PostgreSQL avec EventRouter (outbox), "
+        "ou un\n"
+        "puits JDBC vers PostgreSQL. L'INI va sur la sortie standard ; sur l'erreur "
+        "standard,\n"
+        "une ligne par propriété : reprise, sans équivalent, ou à décider. Un mot de "
+        "passe\n"
+        "n'est jamais écrit. « - » : l'entrée standard.\n\n"
+        "Exemple : relais import connect outbox.json >source.ini\n",
+    .options = options,
+    .arg_min = 2,
+    .arg_max = 2,
+    .run = run,
+};

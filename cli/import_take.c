@@ -1,0 +1,317 @@
+/* What is taken over of a Connect configuration, and how it is said. */
+#include "cli/import.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+static const char *const fates[] = {
+    [IMPORT_TAKEN] = "repris",
+    [IMPORT_LEFT] = "sans équivalent",
+    [IMPORT_OPEN] = "à décider",
+};
+
+/* ---- what is said ------------------------------------------------------------------ */
+
+void import_tell(struct import *im, enum import_fate fate, const char *name,
+                 const char *why)
+{
+    int pad = 16 - (int)strlen(fates[fate]);
+
+    for (const char *c = fates[fate]; *c; c++)
+        pad += ((unsigned char)*c & 0xc0) == 0x80; /* columns, not bytes */
+    im->fate[fate]++;
+    fprintf(stderr, "%s%*s%s : %s\n", fates[fate], pad, "", name, why);
+}
+
+/* A value that may stand in a line of an INI. */
+static bool is_plain(struct relais_slice v)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if ((unsigned char)v.ptr[i] < 0x20 || v.ptr[i] == 0x7f)
+            return false;
+    return v.len && v.len <= 2000 && v.ptr[0] != ' ' && v.ptr[v.len - 1] != ' ';
+}
+
+/* NULL: it may be taken over. */
+static const char *refusal(struct relais_slice v)
+{
+    for (size_t i = 0; i + 1 < v.len; i++)
+        if (v.ptr[i] == '$' && v.ptr[i + 1] == '{')
+            return "valeur d'un fournisseur de configuration : à écrire soi-même";
+    return is_plain(v) ? NULL : "valeur vide ou qui ne tient pas sur une ligne";
+}
+
+/* ---- what is taken over ------------------------------------------------------------ */
+
+const struct import_key *import_key(const struct import *im, const char *name)
+{
+    for (size_t i = 0; i < im->key_count; i++)
+        if (strcmp(im->keys[i].name, name) == 0)
+            return &im->keys[i];
+    return NULL;
+}
+
+void import_take_key(struct import *im, const char *prop, const char *name,
+                     struct relais_slice value)
+{
+    const char *why = refusal(value);
+
+    if (why || import_key(im, name) || im->key_count == IMPORT_KEYS_MAX) {
+        import_tell(im, IMPORT_OPEN, prop, why ? why : "cette clé a déjà sa valeur");
+        return;
+    }
+    im->keys[im->key_count++] =
+        (struct import_key){name, relais_arena_slice(&im->arena, value).ptr};
+    import_tell(im, IMPORT_TAKEN, prop, name);
+}
+
+void import_take_count(struct import *im, const char *prop, const char *name,
+                       struct relais_slice value)
+{
+    long count = 0;
+
+    for (size_t i = 0; i < value.len && count >= 0; i++)
+        count = isdigit((unsigned char)value.ptr[i]) && count <= 10000
+                    ? count * 10 + value.ptr[i] - '0'
+                    : -1;
+    if (count < 1 || count > 10000)
+        import_tell(im, IMPORT_OPEN, prop, "un nombre de 1 à 10000 est attendu");
+    else
+        import_take_key(im, prop, name, value);
+}
+
+void import_take_topics(struct import *im, const char *prop, const char *name,
+                        struct relais_slice value)
+{
+    struct relais_slice rest = value;
+
+    while (rest.len) {
+        const char *comma = memchr(rest.ptr, ',', rest.len);
+        size_t len = comma ? (size_t)(comma - rest.ptr) : rest.len;
+
+        if (!memchr(rest.ptr, '.', len)) {
+            import_tell(im, IMPORT_OPEN, prop,
+                        "un nom sans point serait une famille du territoire");
+            return;
+        }
+        rest.ptr += len + (comma != NULL);
+        rest.len -= len + (comma != NULL);
+    }
+    import_take_key(im, prop, name, value);
+}
+
+/* A part of a libpq connection string; quoted where it has to be. */
+static int add_dsn(struct import *im, const char *part, struct relais_slice value)
+{
+    bool bare = value.len > 0;
+
+    for (size_t i = 0; i < value.len; i++)
+        bare &= isalnum((unsigned char)value.ptr[i]) || strchr("._/:,-@", value.ptr[i]);
+    if (relais_buf_printf(&im->dsn, "%s%s=%s", im->dsn.len ? " " : "", part,
+                          bare ? "" : "'"))
+        return -1;
+    for (size_t i = 0; i < value.len; i++)
+        if (((value.ptr[i] == '\'' || value.ptr[i] == '\\') &&
+             relais_buf_add_char(&im->dsn, '\\')) ||
+            relais_buf_add_char(&im->dsn, value.ptr[i]))
+            return -1;
+    return bare ? 0 : relais_buf_add_char(&im->dsn, '\'');
+}
+
+static bool has_dsn(const struct import *im, const char *part)
+{
+    char inner[40];
+    size_t len = (size_t)snprintf(inner, sizeof(inner), " %s=", part);
+
+    return im->dsn.len && (strncmp(im->dsn.data, inner + 1, len - 1) == 0 ||
+                           strstr(im->dsn.data, inner));
+}
+
+void import_take_dsn(struct import *im, const char *prop, const char *part,
+                     struct relais_slice value)
+{
+    const char *why = refusal(value);
+    char said[80];
+
+    if (!why && has_dsn(im, part))
+        why = "connector.dsn a déjà cette partie";
+    if (!why && add_dsn(im, part, value))
+        why = "connector.dsn serait trop longue";
+    snprintf(said, sizeof(said), "connector.dsn, %s", part);
+    import_tell(im, why ? IMPORT_OPEN : IMPORT_TAKEN, prop, why ? why : said);
+}
+
+void import_take_secret(struct import *im, const char *prop, const char *name)
+{
+    if (!import_key(im, name) && im->key_count < IMPORT_KEYS_MAX)
+        im->keys[im->key_count++] = (struct import_key){name, "postgresql.motdepasse"};
+    import_tell(
+        im, IMPORT_OPEN, prop,
+        "écrire le mot de passe sur une ligne de postgresql.motdepasse (0600), que "
+        "connector.password_file nomme");
+}
+
+/* ---- JDBC -------------------------------------------------------------------------- */
+
+static const struct {
+    const char *jdbc;
+    const char *part; /* of libpq; NULL: a secret */
+} parameters[] = {
+    {"user", "user"},
+    {"password", NULL},
+    {"sslpassword", NULL},
+    {"sslmode", "sslmode"},
+    {"sslrootcert", "sslrootcert"},
+    {"sslcert", "sslcert"},
+    {"sslkey", "sslkey"},
+    {"ApplicationName", "application_name"},
+};
+
+static void take_parameter(struct import *im, struct relais_slice pair)
+{
+    const char *equal = memchr(pair.ptr, '=', pair.len);
+    size_t len = equal ? (size_t)(equal - pair.ptr) : pair.len;
+    struct relais_slice value = {equal ? equal + 1 : "", equal ? pair.len - len - 1 : 0};
+    const char *prop = "connection.url, un paramètre";
+
+    for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
+        char name[64];
+
+        if (!relais_slice_is((struct relais_slice){pair.ptr, len}, parameters[i].jdbc))
+            continue;
+        snprintf(name, sizeof(name), "connection.url, %s", parameters[i].jdbc);
+        if (!parameters[i].part)
+            import_take_secret(im, name, "connector.password_file");
+        else if (memchr(value.ptr, '%', value.len))
+            import_tell(im, IMPORT_OPEN, name,
+                        "valeur écrite avec des % : à écrire soi-même");
+        else
+            import_take_dsn(im, name, parameters[i].part, value);
+        return;
+    }
+    /* unnamed: a password with a & in it would give such a name */
+    import_tell(im, IMPORT_OPEN, prop, "n'est pas de ceux que libpq a aussi");
+}
+
+/* host[:port] of a list becomes an item of two lists. */
+static int add_host(struct relais_slice one, struct relais_buf *hosts,
+                    struct relais_buf *ports)
+{
+    struct relais_slice host = one, port = RELAIS_SLICE("5432");
+    const char *close = one.len && *one.ptr == '[' ? memchr(one.ptr, ']', one.len) : NULL;
+    const char *from = close ? close : one.ptr;
+    const char *colon =
+        one.len ? memchr(from, ':', (size_t)(one.ptr + one.len - from)) : NULL;
+
+    if (colon) {
+        host.len = (size_t)(colon - one.ptr);
+        port = (struct relais_slice){colon + 1, one.len - host.len - 1};
+    }
+    if (close)
+        host = (struct relais_slice){one.ptr + 1, (size_t)(close - one.ptr - 1)};
+    if (!host.len)
+        host = RELAIS_SLICE("localhost");
+    return (hosts->len &&
+            (relais_buf_add_char(hosts, ',') || relais_buf_add_char(ports, ','))) ||
+                   relais_buf_add_slice(hosts, host) || relais_buf_add_slice(ports, port)
+               ? -1
+               : 0;
+}
+
+static void take_hosts(struct import *im, struct relais_slice list)
+{
+    struct relais_buf hosts = RELAIS_BUF_INIT(1000), ports = RELAIS_BUF_INIT(1000);
+    int rc = 0;
+
+    while (!rc) {
+        const char *comma = memchr(list.ptr, ',', list.len);
+        size_t len = comma ? (size_t)(comma - list.ptr) : list.len;
+
+        rc = add_host((struct relais_slice){list.ptr, len}, &hosts, &ports);
+        if (!comma)
+            break;
+        list = (struct relais_slice){comma + 1, list.len - len - 1};
+    }
+    if (rc)
+        import_tell(im, IMPORT_OPEN, "connection.url", "trop de serveurs");
+    else {
+        import_take_dsn(im, "connection.url, serveur", "host", relais_buf_slice(&hosts));
+        import_take_dsn(im, "connection.url, port", "port", relais_buf_slice(&ports));
+    }
+    relais_buf_release(&hosts);
+    relais_buf_release(&ports);
+}
+
+/* jdbc:postgresql:[//host[:port][,...]/]database[?name=value&...] */
+void import_take_jdbc(struct import *im, const char *prop, struct relais_slice url)
+{
+    static const char scheme[] = "jdbc:postgresql:";
+    const char *query, *slash;
+    const char *why = refusal(url);
+
+    if (!why && (url.len < sizeof(scheme) || memcmp(url.ptr, scheme, sizeof(scheme) - 1)))
+        why = "pas une URL jdbc:postgresql: ; relais n'écrit que dans PostgreSQL";
+    if (why) {
+        import_tell(im, IMPORT_OPEN, prop, why);
+        return;
+    }
+    url.ptr += sizeof(scheme) - 1;
+    url.len -= sizeof(scheme) - 1;
+    query = memchr(url.ptr, '?', url.len);
+    if (query) {
+        struct relais_slice rest = {query + 1, (size_t)(url.ptr + url.len - query - 1)};
+
+        url.len = (size_t)(query - url.ptr);
+        while (rest.len) {
+            const char *end = memchr(rest.ptr, '&', rest.len);
+            size_t len = end ? (size_t)(end - rest.ptr) : rest.len;
+
+            if (len)
+                take_parameter(im, (struct relais_slice){rest.ptr, len});
+            rest.ptr += len + (end != NULL);
+            rest.len -= len + (end != NULL);
+        }
+    }
+    if (memchr(url.ptr, '@', url.len) || memchr(url.ptr, '%', url.len)) {
+        import_tell(im, IMPORT_OPEN, prop, "serveur ou base à écrire soi-même (@ ou %)");
+        return;
+    }
+    if (url.len >= 2 && url.ptr[0] == '/' && url.ptr[1] == '/') {
+        url.ptr += 2;
+        url.len -= 2;
+        slash = memchr(url.ptr, '/', url.len);
+        take_hosts(im, (struct relais_slice){url.ptr, slash ? (size_t)(slash - url.ptr)
+                                                            : url.len});
+        url.len = slash ? url.len - (size_t)(slash + 1 - url.ptr) : 0;
+        url.ptr = slash ? slash + 1 : "";
+    }
+    if (url.len)
+        import_take_dsn(im, "connection.url, base", "dbname", url);
+}
+
+/* http://user:password@host becomes http://host */
+void import_take_url(struct import *im, const char *prop, const char *name,
+                     struct relais_slice url)
+{
+    const char *at = memchr(url.ptr, '@', url.len);
+    size_t scheme = 0;
+
+    if (!at) {
+        import_take_key(im, prop, name, url);
+        return;
+    }
+    while (scheme + 3 < url.len && memcmp(url.ptr + scheme, "://", 3))
+        scheme++;
+    while (memchr(at + 1, '@', (size_t)(url.ptr + url.len - at - 1)))
+        at = memchr(at + 1, '@', (size_t)(url.ptr + url.len - at - 1));
+    if (scheme + 3 >= url.len || at < url.ptr + scheme + 3) {
+        import_tell(im, IMPORT_OPEN, prop,
+                    "URL avec un mot de passe : à écrire sans lui");
+        return;
+    }
+    import_take_key(im, prop, name,
+                    relais_arena_printf(&im->arena, "%.*s%.*s", (int)scheme + 3, url.ptr,
+                                        (int)(url.ptr + url.len - at - 1), at + 1));
+    import_tell(im, IMPORT_OPEN, prop,
+                "l'utilisateur et le mot de passe de l'URL n'ont pas été pris");
+}

@@ -1,0 +1,89 @@
+#!/bin/bash
+# relais import connect: what becomes of each property is told, no password is ever printed.
+. tests/lib.sh
+data=tests/data/connect
+import() { "$relais" import connect "$@" >"$work/ini" 2>"$work/said"; }
+has() { grep -qxF -- "$1" "$work/ini" || { cat "$work/ini"; return 1; }; }   # LINE of the INI
+fate() { grep -qE -- "^$1 +$2 : " "$work/said" || { cat "$work/said"; return 1; }; } # FATE PROPERTY
+told() { # FILE: every property has its line
+	local name
+	for name in $(python3 -c 'import json,sys; c = json.load(open(sys.argv[1])); print(*c.get("config", c))' "$1"); do
+		grep -qF -- " $name" "$work/said" || { echo "nothing told of $name"; return 1; }
+	done
+}
+
+check 'an outbox of Debezium' import $data/outbox.json
+check '. every property is told' told $data/outbox.json
+check '. connector' has 'name = source_postgres_outbox'
+check '. slot' has 'slot = outbox_slot'
+check '. publication' has 'publication = outbox_pub'
+check '. table' has 'table = app.outbox'
+check '. connection, quoted where it must be' has "dsn = host=pg1.dep93.example port=5432 user=debezium dbname='aide sociale' sslmode=verify-full"
+check '. a file for the password' has 'password_file = postgresql.motdepasse'
+check '. the registry without its password' has 'url = http://registre.example:8081'
+check '. where the slot stands is told' grep -q "slot_name = 'outbox_slot'" "$work/ini"
+check '. another column name is left to a person' fate 'à décider' transforms.outbox.table.field.event.key
+check '. the usual column name is not' fate repris transforms.outbox.table.field.event.id
+check '. another transformation is left to a person' fate 'à décider' transforms.unwrap.type
+check '. a property that nobody knows is left to a person' fate 'à décider' maison.reglage
+check '. topics have no equivalent' fate 'sans équivalent' topic.prefix
+cp "$work/ini" "$work/outbox.ini"
+sed 's/^{$/{"type":"source","tasks":[],/' $data/outbox.json | import - && cp "$work/ini" "$work/again"
+same '. the same from standard input' "$work/outbox.ini" "$work/again"
+
+check 'tables of Debezium' import $data/tables.json
+check '. every property is told' told $data/tables.json
+check '. connector' has 'name = source_postgres_table'
+check '. the slot that Debezium makes by itself' has 'slot = debezium'
+check '. the publication too' has 'publication = dbz_publication'
+check '. a quote in a name' has "dsn = user='o\\'brien' dbname=webrsa"
+check '. a value of a provider is left to a person' fate 'à décider' database.hostname
+check '. a slot that would be dropped is pointed out' fate 'à décider' slot.drop.on.stop
+check '. the plugin by default is pointed out' fate 'à décider' plugin.name
+
+check "Debezium's sink" import $data/jdbc-debezium.json
+check '. every property is told' told $data/jdbc-debezium.json
+check '. connector' has 'name = sink_postgres'
+check '. two servers, one by its IPv6 address' has 'dsn = sslmode=require host=pg1.example,2001:db8::1 port=5433,5432 dbname=stat user=puits'
+check '. topics' has 'topics = dep93.eligibility.v1,dep93.payments.v1'
+check '. batches' has 'batch_records = 1000'
+check '. the way to write is ours' fate repris insert.mode
+check '. keys are left to a person' fate 'à décider' primary.key.fields
+
+check "Confluent's sink, as properties" import $data/jdbc-confluent.properties
+check '. a line that goes on' has 'topics = dep93.eligibility.v1,dep93.control.v1'
+check '. escapes' has 'dsn = host=pg1.example port=5432 dbname=base user=puits'
+check '. insert alone is left to a person' fate 'à décider' insert.mode
+check '. the registry' has 'url = https://registre.example'
+check '. a pattern of names is not taken for a value' fate 'à décider' table.name.format
+
+check 'another database' import $data/jdbc-mysql.json
+check '. is left to a person' fate 'à décider' connection.url
+check '. without a connection' sh -c '! grep -q ^dsn "$0"' "$work/ini"
+
+silent() { # FILE: every password in it ends in -secret or :secret
+	grep -qE '[-:]secret' "$1" && import "$1" || return 1
+	! grep -nE '[-:]secret' "$work/ini" "$work/said"
+}
+for file in $data/*; do
+	check "no secret of ${file##*/} is printed" silent "$file"
+done
+bad() { printf "$1" >"$work/bad"; exits 78 "$relais" import connect "$work/bad"; }
+check 'not a connector of ours' bad '{"connector.class":"org.apache.kafka.connect.file.FileStreamSource"}'
+check 'no connector at all' bad '{}'
+check 'neither JSON nor properties' bad 'bonjour'
+check 'a property twice' bad 'name=a\nname=b\n'
+check 'a list where a text is expected' bad '{"connector.class":["a"]}'
+check 'a name with a line end' bad '{"a\\nb":"c"}'
+check 'bytes that are no text' bad '\377'
+check 'no such file' exits 78 "$relais" import connect "$work/none"
+check 'no such form' exits 78 "$relais" import debezium $data/outbox.json
+bad_value() { # JSON PROPERTY
+	printf '{"connector.class":"io.confluent.connect.jdbc.JdbcSinkConnector",%s}' "$1" >"$work/one"
+	import "$work/one" && fate 'à décider' "$2"
+}
+check 'a value of two lines is not written' bad_value '"connection.user":"a\nb"' connection.user
+check 'a topic that would be a family is not written' bad_value '"topics":"a.b,eligibility"' topics
+check 'a size beyond ours is not written' bad_value '"batch.size":"10001"' batch.size
+check 'a size that is none is not written' bad_value '"batch.size":"-1"' batch.size
+check 'a user twice is pointed out' bad_value '"connection.user":"a","connection.username":"b"' connection.username
