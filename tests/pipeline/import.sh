@@ -46,6 +46,8 @@ check '. every property is told' told $data/jdbc-debezium.json
 check '. connector' has 'name = sink_postgres'
 check '. two servers, one by its IPv6 address' has 'dsn = sslmode=require host=pg1.example,2001:db8::1 port=5433,5432 dbname=stat user=puits'
 check '. topics' has 'topics = dep93.eligibility.v1,dep93.payments.v1'
+check '. the INI is a good one once a person has filled it in' "$relais" conf check "$work/ini" \
+	-X relais.territory=dep93 -X relais.instance=stat -X kafka.bootstrap.servers=127.0.0.1:1 -X registry.url=http://127.0.0.1:1 -X keys.file=
 check '. batches' has 'batch_records = 1000'
 check '. the way to write is ours' fate repris insert.mode
 check '. keys are left to a person' fate 'à décider' primary.key.fields
