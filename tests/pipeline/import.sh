@@ -22,8 +22,8 @@ check '. connection, quoted where it must be' has "dsn = host=pg1.dep93.example 
 check '. a file for the password' has 'password_file = postgresql.motdepasse'
 check '. the registry without its password' has 'url = http://registre.example:8081'
 check '. where the slot stands is told' grep -q "slot_name = 'outbox_slot'" "$work/ini"
-check '. another column name is left to a person' fate 'à décider' transforms.outbox.table.field.event.key
-check '. the usual column name is not' fate repris transforms.outbox.table.field.event.id
+check '. another column name is taken over' grep -q '^column_aggregateid = ' "$work/ini"
+check '. and the usual one' fate repris transforms.outbox.table.field.event.id
 check '. another transformation is left to a person' fate 'à décider' transforms.unwrap.type
 check '. a property that nobody knows is left to a person' fate 'à décider' maison.reglage
 check '. topics have no equivalent' fate 'sans équivalent' topic.prefix
