@@ -75,6 +75,9 @@ struct relais_connector {
     /* Full names of the records a source yields, NULL-ended: their topics must exist.
      * NULL: the one named by the key `schema`. */
     const char *const *schemas;
+    /* NULL, or what the configuration names besides: the i-th name into out; false: no
+     * more. */
+    bool (*yields)(const struct relais_conf *conf, size_t i, char *out, size_t out_len);
     /* A source whose records have a commit time and positions that grow (observed_us,
      * position): what it gave is counted by day, and control events tell of days. */
     bool log;

@@ -74,12 +74,18 @@ static int add_contract(struct source *s, const char *name, struct relais_error 
 static int add_contracts(struct source *s, struct relais_error *err)
 {
     const char *named = relais_conf_text(s->conf, "connector", "schema");
+    char routed[128];
 
     for (const char *const *name = s->connector->schemas; name && *name; name++)
         if (add_contract(s, *name, err))
             return -1;
     if (named && add_contract(s, named, err))
         return -1;
+    for (size_t i = 0;
+         s->connector->yields && s->connector->yields(s->conf, i, routed, sizeof(routed));
+         i++)
+        if (add_contract(s, routed, err))
+            return -1;
     if (!s->contract_count)
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "[connector] schema",
                                 "the connector does not say what it yields");

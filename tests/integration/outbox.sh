@@ -11,7 +11,7 @@ pg sql 'CREATE PUBLICATION relais_dep93_essai FOR TABLE outbox'
 conf "$work/s/relais.ini" <<-END
 [connector]
 name = source_postgres_outbox
-schema = EvenementPaiement
+routes = paiement=EvenementPaiement
 dsn = $pg_url
 END
 "$relais" topics apply -c "$work/s/relais.ini" >/dev/null || exit 1

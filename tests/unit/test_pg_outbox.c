@@ -1,4 +1,5 @@
-/* connectors/source_postgres_outbox against a server. */
+/* connectors/source_postgres_outbox against a server: what rows and messages become, in
+ * which order, what is confirmed when, what comes again after a stop at any place. */
 #include "connectors/connector.h"
 #include "core/loop.h"
 #include "helper_core.h"
@@ -14,14 +15,20 @@
 
 #include <cmocka.h>
 
-#define SEEN_MAX 4096
-#define ID       "00000000-0000-8000-8000-0000000000"
+#define SEEN_MAX 65536
+#define ALL      SIZE_MAX
+#define ID       "2f0c9b64-0c5e-4c0a-9d3e-6d1f0a9b7c11"
+#define TRACE    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 struct seen {
     enum relais_record_kind kind;
-    char id[40], text[200], position[40], trace[80];
-    enum relais_code problem;
+    enum relais_code code;
+    char json[200]; /* the value */
+    char id[40], position[40], schema[40], number[24], trace[60], encoded[24];
+    char where[96];
+    size_t charge_len;
     int64_t observed_us;
+    uint64_t ack;
 };
 
 struct fixture {
@@ -30,37 +37,44 @@ struct fixture {
     const struct relais_source_ops *ops;
     void *source;
     struct relais_batch batch;
-    struct seen seen[SEEN_MAX];
+    struct seen *seen;
     size_t count;
     uint64_t last_ack;
+    int marks;
 };
+
+static const char lines[] =
+    "schema = EvenementDroit\nslot = essai\npublication = essai\n";
+
+static void configure(struct fixture *f, const char *more)
+{
+    char text[1024];
+
+    snprintf(text, sizeof(text), "%s%s", strstr(more, "slot =") ? "" : lines, more);
+    relais_conf_free(f->conf);
+    f->conf = helper_pg_conf_in(f->folder, relais_source_postgres_outbox.keys, text);
+}
 
 static void start(struct fixture *f)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
 
-    f->last_ack = 0;
-    if (f->ops->open(&f->source, f->conf, &err))
-        fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
+    for (int i = 0; i < 500; i++) {
+        relais_error_clear(&err);
+        if (f->ops->open(&f->source, f->conf, &err) == 0)
+            return;
+        if (relais_error_class(err.code) != RELAIS_RETRY)
+            break;
+        usleep(20000);
+    }
+    fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
 }
 
-static void restart(struct fixture *f)
+static void stop(struct fixture *f)
 {
     f->ops->close(f->source);
-    f->count = 0;
-    start(f);
-}
-
-static void configure(struct fixture *f, const char *more)
-{
-    char lines[512];
-
-    snprintf(lines, sizeof(lines),
-             "schema = fr.relais.eligibility.EvenementDroit\nslot = essai\npublication = "
-             "essai\n%s",
-             more);
-    relais_conf_free(f->conf);
-    f->conf = helper_pg_conf_in(f->folder, relais_source_postgres_outbox.keys, lines);
+    f->source = NULL;
+    f->last_ack = 0;
 }
 
 static int setup(void **state)
@@ -71,18 +85,18 @@ static int setup(void **state)
     f->folder = helper_folder();
     snprintf(folder, sizeof(folder), "%s/state", f->folder);
     assert_int_equal(mkdir(folder, 0700), 0);
-    helper_pg_drop_slots();
-    free(helper_pg_sql(
-        "DROP PUBLICATION IF EXISTS essai; DROP TABLE IF EXISTS outbox, autre, avro;"
-        "CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, "
-        "type text, payload jsonb, trace text, jour text);"
-        "CREATE TABLE avro (id uuid PRIMARY KEY, payload bytea); CREATE TABLE autre (n "
-        "int);"
-        "CREATE PUBLICATION essai FOR TABLE outbox, avro"));
-    free(helper_pg_sql("SELECT pg_create_logical_replication_slot('essai', 'pgoutput')"));
     f->ops = relais_source_postgres_outbox.source;
+    f->seen = relais_zalloc(SEEN_MAX * sizeof(*f->seen));
+    free(helper_pg_sql(
+        "DROP TABLE IF EXISTS outbox, avro, autre CASCADE;"
+        "CREATE TABLE outbox (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), "
+        "aggregatetype text, aggregateid text, type text, payload jsonb);"
+        "CREATE TABLE avro (id bigserial PRIMARY KEY, aggregateid text, payload bytea);"
+        "CREATE TABLE autre (id int PRIMARY KEY);"
+        "CREATE PUBLICATION essai FOR TABLE outbox, avro, autre"));
+    free(helper_pg_sql("SELECT pg_create_logical_replication_slot('essai', 'pgoutput')"));
     configure(f, "");
-    relais_batch_init(&f->batch, 1u << 20);
+    relais_batch_init(&f->batch, 8u << 20);
     *state = f;
     return 0;
 }
@@ -91,171 +105,197 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    f->ops->close(f->source);
+    if (f->source)
+        stop(f);
     relais_batch_release(&f->batch);
     relais_conf_free(f->conf);
     helper_remove(f->folder);
+    free(f->seen);
     free(f);
+    helper_pg_drop_slots();
+    free(helper_pg_sql("DROP PUBLICATION IF EXISTS essai"));
     return 0;
 }
 
-static void see(struct fixture *f, const struct relais_record *rec)
-{
-    struct seen *s = &f->seen[f->count++];
-    struct relais_buf json = RELAIS_BUF_INIT(1 << 20);
+#define KEEP(to, slice) snprintf(to, sizeof(to), "%.*s", (int)(slice).len, (slice).ptr)
 
-    assert_true(f->count < SEEN_MAX);
+/* false: a mark, which is not kept. */
+static bool see(struct fixture *f, const struct relais_record *rec)
+{
+    struct seen *s = &f->seen[f->count];
+    struct relais_buf json = RELAIS_BUF_INIT(1u << 20);
+
+    assert_true(f->count + 1 < SEEN_MAX);
     assert_true(rec->ack > f->last_ack);
+    assert_true(relais_slice_is(rec->depot, "essai"));
     f->last_ack = rec->ack;
     memset(s, 0, sizeof(*s));
     s->kind = rec->kind;
-    s->problem = rec->problem.code;
+    s->code = rec->problem.code;
     s->observed_us = rec->observed_us;
-    snprintf(s->id, sizeof(s->id), "%.*s", (int)rec->id.len,
-             rec->id.ptr ? rec->id.ptr : "");
-    snprintf(s->trace, sizeof(s->trace), "%.*s", (int)rec->trace.len,
-             rec->trace.ptr ? rec->trace.ptr : "");
-    snprintf(s->position, sizeof(s->position), "%.*s", (int)rec->position.len,
-             rec->position.ptr);
-    if (rec->value)
+    s->ack = rec->ack;
+    s->charge_len = rec->charge.len;
+    KEEP(s->id, rec->id);
+    KEEP(s->position, rec->position);
+    KEEP(s->number, rec->case_number);
+    KEEP(s->trace, rec->trace);
+    KEEP(s->encoded, rec->encoded);
+    snprintf(s->schema, sizeof(s->schema), "%s", rec->schema ? rec->schema : "");
+    snprintf(s->where, sizeof(s->where), "%s", rec->problem.where);
+    if (rec->value) {
         assert_int_equal(relais_value_print(rec->value, &json), 0);
-    snprintf(s->text, sizeof(s->text), "%s",
-             rec->value         ? json.data
-             : rec->encoded.ptr ? rec->encoded.ptr
-                                : "");
-    relais_buf_release(&json);
-}
-
-/* Polls until `count` records were seen; RETRY is waited out. */
-static void until(struct fixture *f, size_t count, bool ack)
-{
-    for (int quiet = 0; quiet < 500 && (f->count < count || !f->ops->idle(f->source));
-         quiet++) {
-        struct relais_error err = RELAIS_ERROR_INIT;
-
-        relais_batch_reset(&f->batch);
-        if (f->ops->poll(f->source, &f->batch, 20, &err)) {
-            if (relais_error_class(err.code) != RELAIS_RETRY)
-                fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
-            usleep(20000);
-            continue;
-        }
-        for (const struct relais_record *rec = f->batch.first; rec; rec = rec->next)
-            see(f, rec), quiet = 0;
-        if (ack && f->last_ack)
-            assert_int_equal(f->ops->ack(f->source, f->last_ack, &err), 0);
-        if (!ack && f->count >= count)
-            break;
+        snprintf(s->json, sizeof(s->json), "%s", json.data);
+        relais_buf_release(&json);
     }
-    if (f->count != count)
-        fail_msg("%zu records instead of %zu", f->count, count);
+    if (strncmp(s->number, "mark", 4) == 0)
+        return false;
+    f->count++;
+    return true;
 }
 
-static void insert(int from, int to)
+/* One poll; RETRY is waited out. *marked_out: the mark looked for was among it. */
+static bool poll_once(struct fixture *f, bool ack, bool *marked_out)
 {
-    char sql[400];
+    struct relais_error err = RELAIS_ERROR_INIT;
+    char mark[24];
 
-    snprintf(
-        sql, sizeof(sql),
-        "INSERT INTO outbox SELECT ('" ID "' || lpad(i::text, 2, '0'))::uuid, "
-        "'droit', 'n' || i, 't', jsonb_build_object('n', i) FROM generate_series(%d, "
-        "%d) i",
-        from, to);
-    free(helper_pg_sql(sql));
+    snprintf(mark, sizeof(mark), "mark%d", f->marks);
+    relais_batch_reset(&f->batch);
+    if (f->ops->poll(f->source, &f->batch, 20, &err)) {
+        if (relais_error_class(err.code) != RELAIS_RETRY)
+            fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
+        usleep(20000);
+        return false;
+    }
+    for (const struct relais_record *rec = f->batch.first; rec; rec = rec->next)
+        *marked_out |= !see(f, rec) && relais_slice_is(rec->case_number, mark);
+    if (ack && f->last_ack && f->ops->ack(f->source, f->last_ack, &err))
+        fail_msg("%s: %s", err.where, err.text);
+    return f->batch.count != 0;
 }
 
-static void test_pg_outbox_rows_are_facts_in_their_order(void **state)
+/* A statement before and after the mark's name. */
+static void put_mark(struct fixture *f, const char *const sql[2])
+{
+    char text[200];
+
+    snprintf(text, sizeof(text), "%smark%d%s", sql[0], ++f->marks, sql[1]);
+    free(helper_pg_sql(text));
+}
+
+static const char *const row_mark[2] = {
+    "INSERT INTO outbox (aggregateid, payload) VALUES ('", "', '{}')"};
+static const char *const avro_mark[2] = {
+    "INSERT INTO avro (aggregateid, payload) VALUES ('", "', '')"};
+static const char *const message_mark[2] = {
+    "SELECT pg_logical_emit_message(true, 'relais', '{\"payload\":{},\"aggregateid\":\"",
+    "\"}')"};
+
+/* Polls until max records came, or (ALL) a mark written now, and all is confirmed. */
+static void drain_with(struct fixture *f, size_t max, bool ack, const char *const mark[2])
+{
+    size_t before = f->count;
+    bool marked = max != ALL;
+
+    if (!marked)
+        put_mark(f, mark);
+    for (int quiet = 0; quiet < 1000 && f->count - before < max; quiet++) {
+        if (poll_once(f, ack, &marked))
+            quiet = 0;
+        else if (marked && max == ALL && (!ack || f->ops->idle(f->source)))
+            return;
+    }
+    if (f->count - before < max)
+        fail_msg("%zu records, then nothing", f->count - before);
+}
+
+static void drain(struct fixture *f, size_t max, bool ack)
+{
+    drain_with(f, max, ack, row_mark);
+}
+
+static long long confirmed(void)
+{
+    return helper_pg_number("SELECT confirmed_flush_lsn - '0/0' FROM "
+                            "pg_replication_slots WHERE slot_name = 'essai'");
+}
+
+static void test_pg_outbox_row_becomes_a_fact(void **state)
 {
     struct fixture *f = *state;
+    const struct seen *s = f->seen;
+    long long now_us;
 
     start(f);
-    insert(3, 4);
-    insert(1, 2);
-    until(f, 4, true);
-    assert_string_equal(f->seen[0].id, ID "03");
-    assert_string_equal(f->seen[0].text, "{\"n\":3,\"entete\":{\"dossier\":\"n3\"}}");
-    assert_string_equal(f->seen[3].id, ID "02");
-    assert_int_equal(f->seen[0].kind, RELAIS_RECORD_FACT);
-    assert_true(f->seen[2].observed_us >= f->seen[0].observed_us);
-    assert_non_null(strstr(f->seen[0].position, "/1"));
-    assert_non_null(strstr(f->seen[1].position, "/2"));
-    assert_non_null(strstr(f->seen[2].position, "/1"));
+    free(helper_pg_sql("INSERT INTO outbox VALUES ('" ID "', 'droit', '0100001', "
+                       "'ouverture', '{\"etat\": \"OUVERT\", \"montant\": 12}')"));
+    now_us = helper_pg_number("SELECT (extract(epoch FROM now()) * 1000000)::int8");
+    drain(f, ALL, true);
+    assert_int_equal(f->count, 1);
+    assert_int_equal(s->kind, RELAIS_RECORD_FACT);
+    assert_string_equal(s->id, ID);
+    assert_string_equal(s->schema, "EvenementDroit");
+    assert_string_equal(s->number, "0100001");
+    assert_string_equal(
+        s->json,
+        "{\"etat\":\"OUVERT\",\"montant\":12,\"entete\":{\"dossier\":\"0100001\"}}");
+    assert_true(s->observed_us <= now_us && s->observed_us > now_us - 60000000);
+    assert_non_null(strstr(s->position, "/1"));
+    assert_true(s->charge_len > 10);
 }
 
-static void test_pg_outbox_rows_deleted_at_once_are_published(void **state)
+static void test_pg_outbox_rows_deleted_at_once_are_events(void **state)
 {
     struct fixture *f = *state;
 
-    start(f);
-    free(helper_pg_sql("INSERT INTO outbox VALUES ('" ID
-                       "01', 'd', 'n', 't', '{}'); DELETE "
-                       "FROM outbox"));
-    free(helper_pg_sql("INSERT INTO outbox VALUES ('" ID
-                       "02', 'd', 'n', 't', '{}'); UPDATE "
-                       "outbox SET type = 'u'"));
-    until(f, 2, true);
-    assert_string_equal(f->seen[1].id, ID "02");
-}
-
-static void test_pg_outbox_further_columns_become_fields(void **state)
-{
-    struct fixture *f = *state;
-
-    configure(f, "columns = trace = traceparent, jour=entete.survenu_le\n");
     start(f);
     free(helper_pg_sql(
-        "INSERT INTO outbox VALUES ('" ID "01', 'd', 'n', 't', "
-        "'{\"entete\":{\"dossier\":\"garde\"}}', '00-ab-cd-01', '2026-01-02')"));
-    until(f, 1, true);
-    assert_string_equal(f->seen[0].trace, "00-ab-cd-01");
-    assert_string_equal(
-        f->seen[0].text,
-        "{\"entete\":{\"dossier\":\"garde\",\"survenu_le\":\"2026-01-02\"}}");
+        "BEGIN; INSERT INTO outbox (aggregateid, payload) VALUES ('1', '{}'), ('2', "
+        "'{}'); DELETE FROM outbox; COMMIT; INSERT INTO autre VALUES (1); UPDATE outbox "
+        "SET type = 'x'; TRUNCATE outbox"));
+    drain(f, ALL, true);
+    assert_int_equal(f->count, 2);
+    assert_string_equal(f->seen[0].number, "1");
+    assert_string_equal(f->seen[1].number, "2");
+    assert_true(strcmp(f->seen[0].position, f->seen[1].position) < 0);
 }
 
-static void test_pg_outbox_bytea_is_ready_avro(void **state)
-{
-    struct fixture *f = *state;
-
-    configure(f, "table = public.avro\n");
-    start(f);
-    free(helper_pg_sql("INSERT INTO avro VALUES ('" ID "01', '\\x414243')"));
-    until(f, 1, true);
-    assert_string_equal(f->seen[0].text, "ABC");
-    assert_int_equal(f->seen[0].kind, RELAIS_RECORD_FACT);
-}
-
-static void test_pg_outbox_messages_are_facts_too(void **state)
-{
-    struct fixture *f = *state;
-
-    if (helper_pg_number("SELECT current_setting('server_version_num')::int") < 140000)
-        skip();
-    configure(f, "prefix = relais\n");
-    start(f);
-    free(helper_pg_sql("SELECT pg_logical_emit_message(true, 'relais', '{\"id\":\"" ID
-                       "01\",\"payload\":{\"n\":1}}')"));
-    free(helper_pg_sql("SELECT pg_logical_emit_message(true, 'autre', 'x')"));
-    free(helper_pg_sql("SELECT pg_logical_emit_message(true, 'relais', '{\"n\":1}')"));
-    until(f, 2, true);
-    assert_string_equal(f->seen[0].id, ID "01");
-    assert_string_equal(f->seen[0].text, "{\"n\":1}");
-    assert_int_equal(f->seen[1].kind, RELAIS_RECORD_PARKED);
-}
-
-static void test_pg_outbox_what_cannot_be_read_is_parked(void **state)
+static void test_pg_outbox_updates_are_passed_over(void **state)
 {
     struct fixture *f = *state;
 
     start(f);
-    free(helper_pg_sql("INSERT INTO outbox VALUES ('" ID "01', 'd', 'n', 't', '[1]')"));
-    free(helper_pg_sql("INSERT INTO outbox VALUES ('" ID "02', 'd', 'n', 't', NULL)"));
-    free(helper_pg_sql("INSERT INTO outbox VALUES ('" ID "03', 'd', 'n', 't', '{}')"));
-    until(f, 3, true);
-    assert_int_equal(f->seen[0].kind, RELAIS_RECORD_PARKED);
-    assert_int_equal(f->seen[0].problem, RELAIS_E_JSON_INVALID);
-    assert_int_equal(f->seen[1].problem, RELAIS_E_FIELD_MISSING);
-    assert_int_equal(f->seen[2].kind, RELAIS_RECORD_FACT);
+    free(helper_pg_sql(
+        "INSERT INTO outbox (aggregateid, payload) VALUES ('1', '{\"a\": 1}')"));
+    free(helper_pg_sql("UPDATE outbox SET payload = '{\"a\": 2}'"));
+    drain(f, ALL, true);
+    assert_int_equal(f->count, 1);
+    assert_non_null(strstr(f->seen[0].json, "\"a\":1"));
+}
+
+static void test_pg_outbox_payload_goes_before_columns(void **state)
+{
+    struct fixture *f = *state;
+
+    configure(f, "columns = type = prestation,vu=entete.vu,"
+                 "n=n,oui=oui,brut=brut,trace=traceparent\n");
+    free(helper_pg_sql("ALTER TABLE outbox ADD vu timestamptz, ADD n bigint, ADD oui "
+                       "boolean, ADD brut json, ADD trace text"));
+    start(f);
+    free(helper_pg_sql("INSERT INTO outbox VALUES ('" ID "', NULL, '7', 'RSA', "
+                       "'{\"entete\": {\"dossier\": \"8\"}, \"prestation\": null}', "
+                       "'2026-03-01 10:00:00.5+00', 9007199254740993, true, "
+                       "'{\"x\": [1]}', '" TRACE "')"));
+    free(helper_pg_sql("INSERT INTO outbox (payload, trace) VALUES ('{}', 'Dupont')"));
+    drain(f, ALL, true);
+    assert_int_equal(f->count, 2);
+    assert_string_equal(f->seen[0].json,
+                        "{\"entete\":{\"dossier\":\"8\",\"vu\":"
+                        "\"2026-03-01T10:00:00.5Z\"},\"prestation\":\"RSA\",\"n\":"
+                        "9007199254740993,\"oui\":true,\"brut\":{\"x\":[1]}}");
+    assert_string_equal(f->seen[0].trace, TRACE);
+    assert_string_equal(f->seen[1].trace, "");
+    assert_string_equal(f->seen[1].json, "{}");
 }
 
 static void test_pg_outbox_other_aggregates_are_left_out(void **state)
@@ -264,116 +304,311 @@ static void test_pg_outbox_other_aggregates_are_left_out(void **state)
 
     configure(f, "aggregatetype = oui\n");
     start(f);
-    free(helper_pg_sql("INSERT INTO outbox VALUES ('" ID "01', 'non', 'n', 't', '{}')"));
-    free(helper_pg_sql("INSERT INTO outbox VALUES ('" ID "02', 'oui', 'n', 't', '{}')"));
-    until(f, 1, true);
-    assert_string_equal(f->seen[0].id, ID "02");
+    free(helper_pg_sql("INSERT INTO outbox (aggregatetype, aggregateid, payload) VALUES "
+                       "('non', '1', '{}'), (NULL, '2', '{}'), ('oui', '3', '{}')"));
+    drain(f, 1, true);
+    assert_string_equal(f->seen[0].number, "3");
 }
 
-static void test_pg_outbox_unacknowledged_rows_come_again(void **state)
+static void test_pg_outbox_route_names_the_contract(void **state)
 {
     struct fixture *f = *state;
-    char position[40];
+    char name[64];
 
+    configure(f, "slot = essai\npublication = essai\n"
+                 "routes = droit=EvenementDroit, paiement = EvenementPaiement\n");
+    assert_true(relais_source_postgres_outbox.yields(f->conf, 1, name, sizeof(name)));
+    assert_string_equal(name, "EvenementPaiement");
+    assert_false(relais_source_postgres_outbox.yields(f->conf, 2, name, sizeof(name)));
     start(f);
-    insert(1, 3);
-    until(f, 3, false);
-    snprintf(position, sizeof(position), "%s", f->seen[2].position);
-    restart(f);
-    until(f, 3, true);
-    assert_string_equal(f->seen[2].position, position);
-    restart(f);
-    insert(4, 4);
-    until(f, 1, true);
-    assert_string_equal(f->seen[0].id, ID "04");
+    free(helper_pg_sql("INSERT INTO outbox (aggregatetype, aggregateid, payload) VALUES "
+                       "('paiement', '1', '{}'), ('droit', '2', '{}'), ('autre', '3', "
+                       "'{}'), (NULL, '4', '{}')"));
+    drain(f, 4, true);
+    assert_string_equal(f->seen[0].schema, "EvenementPaiement");
+    assert_string_equal(f->seen[1].schema, "EvenementDroit");
+    for (size_t i = 2; i < 4; i++) {
+        assert_int_equal(f->seen[i].kind, RELAIS_RECORD_PARKED);
+        assert_int_equal(f->seen[i].code, RELAIS_E_SCHEMA_UNKNOWN);
+        assert_string_equal(f->seen[i].where, "aggregatetype");
+    }
 }
 
-/* A part of a transaction is never confirmed: it comes whole. */
-static void test_pg_outbox_half_a_transaction_is_not_confirmed(void **state)
+static void test_pg_outbox_bytea_is_ready_avro(void **state)
+{
+    struct fixture *f = *state;
+
+    configure(f, "table = public.avro\n");
+    start(f);
+    free(helper_pg_sql("INSERT INTO avro (aggregateid, payload) VALUES ('1', "
+                       "'\\x486162'), ('2', NULL), ('3', '')"));
+    drain_with(f, ALL, true, avro_mark);
+    assert_int_equal(f->count, 3);
+    assert_int_equal(f->seen[0].kind, RELAIS_RECORD_FACT);
+    assert_string_equal(f->seen[0].encoded, "Hab");
+    assert_string_equal(f->seen[0].id, ""); /* a number is not an event's id */
+    assert_string_equal(f->seen[0].json, "");
+    assert_int_equal(f->seen[1].kind, RELAIS_RECORD_PARKED);
+    assert_int_equal(f->seen[1].code, RELAIS_E_FIELD_MISSING);
+    assert_int_equal(f->seen[2].kind, RELAIS_RECORD_FACT);
+}
+
+static void test_pg_outbox_unreadable_payloads_are_parked_in_their_place(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum relais_record_kind kind;
+        enum relais_code code;
+    } want[] = {
+        {RELAIS_RECORD_PARKED, RELAIS_E_JSON_INVALID},
+        {RELAIS_RECORD_PARKED, RELAIS_E_JSON_INVALID},
+        {RELAIS_RECORD_PARKED, RELAIS_E_JSON_INVALID},
+        {RELAIS_RECORD_FACT, RELAIS_E_OK},
+        {RELAIS_RECORD_PARKED, RELAIS_E_LIMIT},
+        {RELAIS_RECORD_PARKED, RELAIS_E_LIMIT},
+        {RELAIS_RECORD_FACT, RELAIS_E_OK},
+    };
+
+    free(helper_pg_sql("ALTER TABLE outbox ALTER payload TYPE text"));
+    start(f);
+    free(helper_pg_sql(
+        "INSERT INTO outbox (aggregateid, payload) VALUES ('0', '[1]'), ('1', '{'), "
+        "('2', ''), ('3', '{}'), ('4', repeat('[', 100) || repeat(']', 100)), "
+        "('5', '{\"a\": [' || repeat('1,', 9000000) || '1]}'), ('6', '{}')"));
+    drain(f, ALL, true);
+    assert_int_equal(f->count, 7);
+    for (size_t i = 0; i < 7; i++) {
+        char number[2] = {(char)('0' + i), '\0'};
+
+        assert_int_equal(f->seen[i].kind, want[i].kind);
+        assert_int_equal(f->seen[i].code, want[i].code);
+        assert_string_equal(f->seen[i].number, number);
+        if (want[i].code)
+            assert_string_equal(f->seen[i].where, "payload");
+    }
+    assert_int_equal(f->seen[5].charge_len, 0);
+}
+
+static void test_pg_outbox_messages_are_rows_without_a_table(void **state)
+{
+    struct fixture *f = *state;
+
+    if (helper_pg_number("SELECT current_setting('server_version_num')::int") < 140000)
+        skip();
+    configure(f, "prefix = relais\n");
+    start(f);
+    free(helper_pg_sql("SELECT pg_logical_emit_message(true, 'relais', '{\"id\":\"" ID
+                       "\",\"aggregateid\":\"1\",\"payload\":{\"a\":1}}'), "
+                       "pg_logical_emit_message(true, 'autre', '{}'), "
+                       "pg_logical_emit_message(true, 'relais', '{\"b\":2}'), "
+                       "pg_logical_emit_message(true, 'relais', "
+                       "'{\"payload\":3,\"aggregateid\":\"4\"}')"));
+    free(helper_pg_sql("SELECT pg_logical_emit_message(false, 'relais', '{\"c\":1}')"));
+    drain_with(f, ALL, true, message_mark);
+    assert_int_equal(f->count, 4);
+    assert_string_equal(f->seen[0].id, ID);
+    assert_string_equal(f->seen[0].json, "{\"a\":1,\"entete\":{\"dossier\":\"1\"}}");
+    assert_string_equal(f->seen[1].json, "{\"b\":2}");
+    assert_int_equal(f->seen[2].kind, RELAIS_RECORD_PARKED);
+    assert_int_equal(f->seen[2].code, RELAIS_E_JSON_INVALID);
+    assert_int_equal(f->seen[3].kind, RELAIS_RECORD_PARKED);
+    assert_int_equal(f->seen[3].code, RELAIS_E_FIELD_MISSING);
+    assert_true(f->seen[0].observed_us > 0);
+}
+
+/* Only what is durable, and everything before it, is confirmed. */
+static void test_pg_outbox_confirms_what_is_acknowledged(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    long long after[3];
+    bool marked = false;
+
+    start(f);
+    for (int i = 0; i < 3; i++) {
+        free(helper_pg_sql("INSERT INTO outbox (aggregateid, payload) VALUES ('1', "
+                           "'{}'), ('2', '{}')"));
+        after[i] = helper_pg_number("SELECT pg_current_wal_insert_lsn() - '0/0'");
+    }
+    drain(f, 6, false);
+    for (int i = 0; i < 60; i++)
+        poll_once(f, false, &marked);
+    assert_true(confirmed() < after[0]);
+    /* half of the second transaction */
+    assert_int_equal(f->ops->ack(f->source, f->seen[2].ack, &err), 0);
+    for (int i = 0; i < 500 && confirmed() < after[0]; i++)
+        poll_once(f, false, &marked);
+    for (int i = 0; i < 60; i++)
+        poll_once(f, false, &marked);
+    assert_true(confirmed() >= after[0] - 8 && confirmed() < after[1]);
+    assert_false(f->ops->idle(f->source));
+    assert_int_equal(f->ops->ack(f->source, f->seen[5].ack, &err), 0);
+    for (int i = 0; i < 500 && confirmed() < after[2] - 8; i++)
+        poll_once(f, false, &marked);
+    assert_true(confirmed() >= after[2] - 8);
+    assert_int_equal(f->count, 6);
+}
+
+static void test_pg_outbox_unacknowledged_rows_come_again_with_their_place(void **state)
 {
     struct fixture *f = *state;
     struct relais_error err = RELAIS_ERROR_INIT;
 
     start(f);
-    insert(1, 40);
-    until(f, 40, false);
-    assert_int_equal(f->ops->ack(f->source, 20, &err), 0);
-    restart(f);
-    until(f, 40, true);
+    for (int i = 0; i < 300; i++)
+        free(helper_pg_sql("INSERT INTO outbox (aggregateid, payload) SELECT i, '{}' "
+                           "FROM generate_series(1, 2) i"));
+    drain(f, 600, false);
+    assert_int_equal(f->ops->ack(f->source, f->seen[300].ack, &err), 0);
+    stop(f);
+    start(f);
+    drain(f, 300, true);
+    /* whole transactions: the 151st was acknowledged by half */
+    for (size_t i = 0; i < 300; i++)
+        assert_string_equal(f->seen[600 + i].position, f->seen[300 + i].position);
+    stop(f);
+    f->count = 0;
+    start(f);
+    drain(f, ALL, true);
+    assert_int_equal(f->count, 0);
 }
 
-static void test_pg_outbox_lost_connections_give_each_row_once(void **state)
+static void test_pg_outbox_large_transaction_fills_many_batches(void **state)
 {
     struct fixture *f = *state;
 
     start(f);
-    for (int i = 1; i <= 20; i++) {
-        insert(i, i);
-        free(helper_pg_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                           "application_name LIKE 'relais/%'"));
-        if (i % 9 == 0)
+    free(helper_pg_sql("INSERT INTO outbox (aggregateid, payload) SELECT i, "
+                       "jsonb_build_object('t', repeat('x', 3000)) FROM "
+                       "generate_series(1, 20000) i"));
+    drain(f, ALL, true);
+    assert_int_equal(f->count, 20000);
+    for (size_t i = 0; i < f->count; i++)
+        assert_int_equal(atoi(f->seen[i].number), i + 1);
+}
+
+/* More transactions than fit into the ring wait, and are not lost. */
+static void test_pg_outbox_more_unacknowledged_transactions_than_fit_wait(void **state)
+{
+    struct fixture *f = *state;
+    bool marked = false;
+
+    start(f);
+    free(helper_pg_sql("DO $$ BEGIN FOR i IN 1..5000 LOOP INSERT INTO outbox "
+                       "(aggregateid, payload) VALUES (i, '{}'); COMMIT; END LOOP; END "
+                       "$$"));
+    for (int i = 0; i < 200; i++)
+        poll_once(f, false, &marked);
+    assert_int_equal(f->count, 4096);
+    drain(f, ALL, true);
+    assert_int_equal(f->count, 5000);
+    for (size_t i = 0; i < f->count; i++)
+        assert_int_equal(atoi(f->seen[i].number), i + 1);
+}
+
+static void test_pg_outbox_lost_connections_lose_and_repeat_nothing(void **state)
+{
+    struct fixture *f = *state;
+    bool marked;
+
+    start(f);
+    for (int i = 1; i <= 30; i++) {
+        char sql[160];
+
+        snprintf(sql, sizeof(sql),
+                 "INSERT INTO outbox (aggregateid, payload) SELECT n, '{}' FROM "
+                 "generate_series(%d, %d) n",
+                 i * 1000, i * 1000 + 699);
+        free(helper_pg_sql(sql));
+        poll_once(f, i % 2, &marked);
+        if (i % 10 == 5)
             helper_pg_server(NULL, "crash");
-        until(f, (size_t)i, i % 3 != 0);
+        else
+            free(helper_pg_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                               "WHERE application_name LIKE 'relais/%'"));
+        poll_once(f, false, &marked);
     }
+    drain(f, ALL, true);
+    assert_int_equal(f->count, 30 * 700);
+    for (size_t i = 0; i < f->count; i++)
+        assert_int_equal(atoi(f->seen[i].number), (i / 700 + 1) * 1000 + i % 700);
+}
+
+static void test_pg_outbox_second_reader_waits_and_takes_over(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    void *second = NULL;
+
+    start(f);
+    free(helper_pg_sql("INSERT INTO outbox (aggregateid, payload) VALUES ('1', '{}')"));
+    drain(f, 1, false);
+    assert_int_equal(f->ops->open(&second, f->conf, &err), -1);
+    assert_int_equal(relais_error_class(err.code), RELAIS_RETRY);
+    stop(f);
+    start(f);
+    drain(f, 1, true);
+    assert_string_equal(f->seen[0].position, f->seen[1].position);
 }
 
 static void test_pg_outbox_foreign_changes_advance_the_slot(void **state)
 {
     struct fixture *f = *state;
     long long before;
+    bool marked = false;
 
     start(f);
-    free(helper_pg_sql("INSERT INTO autre SELECT generate_series(1, 1000)"));
+    free(helper_pg_sql("INSERT INTO autre SELECT generate_series(1, 30000)"));
     before = helper_pg_number("SELECT pg_current_wal_flush_lsn() - '0/0'");
-    for (int i = 0; i < 100 && helper_pg_number("SELECT confirmed_flush_lsn - '0/0' FROM "
-                                                "pg_replication_slots") < before;
-         i++) {
-        struct relais_error err = RELAIS_ERROR_INIT;
-
-        relais_batch_reset(&f->batch);
-        assert_int_equal(f->ops->poll(f->source, &f->batch, 50, &err), 0);
-        assert_int_equal(f->batch.count, 0);
-    }
-    assert_true(helper_pg_number("SELECT confirmed_flush_lsn - '0/0' FROM "
-                                 "pg_replication_slots") >= before);
+    for (int i = 0; i < 500 && confirmed() < before; i++)
+        poll_once(f, true, &marked);
+    assert_true(confirmed() >= before);
+    assert_int_equal(f->count, 0);
 }
 
-/* More than one batch holds, with rows that fill its arena. */
-static void test_pg_outbox_large_transactions_go_through_small_batches(void **state)
+static void refused(struct fixture *f, const char *more, enum relais_code code)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    configure(f, more);
+    assert_int_equal(f->ops->open(&f->source, f->conf, &err), -1);
+    if (err.code != code)
+        fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
+}
+
+static void test_pg_outbox_wrong_configuration_is_refused(void **state)
 {
     struct fixture *f = *state;
 
-    start(f);
-    free(helper_pg_sql(
-        "INSERT INTO outbox SELECT ('" ID "' || lpad(i::text, 2, '0'))::uuid, 'd', "
-        "'n', 't', jsonb_build_object('n', i, 't', repeat('x', 60000)) FROM "
-        "generate_series(1, 60) i"));
-    until(f, 60, true);
-    for (int i = 0; i < 60; i++) {
-        char id[40];
-
-        snprintf(id, sizeof(id), ID "%02d", i + 1);
-        assert_string_equal(f->seen[i].id, id);
-        assert_int_equal(f->seen[i].kind, RELAIS_RECORD_FACT);
-    }
+    refused(f, "slot = essai\n", RELAIS_E_CONF_VALUE); /* neither schema nor routes */
+    refused(f, "routes = droit\n", RELAIS_E_CONF_VALUE);
+    refused(f, "columns = =x\n", RELAIS_E_CONF_VALUE);
+    refused(f, "table = a.b.c\n", RELAIS_E_CONF_VALUE);
+    refused(f, "schema = EvenementDroit\nslot = Essai\n", RELAIS_E_CONF_VALUE);
+    refused(f, "schema = EvenementDroit\nslot = absent\n", RELAIS_E_SLOT_MISSING);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(test_pg_outbox_##name, setup, teardown)
-        T(rows_are_facts_in_their_order),
-        T(rows_deleted_at_once_are_published),
-        T(further_columns_become_fields),
-        T(bytea_is_ready_avro),
-        T(messages_are_facts_too),
-        T(what_cannot_be_read_is_parked),
+        T(row_becomes_a_fact),
+        T(rows_deleted_at_once_are_events),
+        T(updates_are_passed_over),
+        T(payload_goes_before_columns),
         T(other_aggregates_are_left_out),
-        T(unacknowledged_rows_come_again),
-        T(half_a_transaction_is_not_confirmed),
-        T(lost_connections_give_each_row_once),
+        T(route_names_the_contract),
+        T(bytea_is_ready_avro),
+        T(unreadable_payloads_are_parked_in_their_place),
+        T(messages_are_rows_without_a_table),
+        T(confirms_what_is_acknowledged),
+        T(unacknowledged_rows_come_again_with_their_place),
+        T(large_transaction_fills_many_batches),
+        T(more_unacknowledged_transactions_than_fit_wait),
+        T(lost_connections_lose_and_repeat_nothing),
+        T(second_reader_waits_and_takes_over),
         T(foreign_changes_advance_the_slot),
-        T(large_transactions_go_through_small_batches),
+        T(wrong_configuration_is_refused),
 #undef T
     };
 
