@@ -1,0 +1,98 @@
+#!/bin/bash
+# timeout: 300
+# Tables of WebRSA as they are, through the example mapping, to a real Kafka: the first load
+# is killed in the middle while others write, then changes, a crash of the server, a table
+# emptied; at the end every dossier's newest event says what its tables say.
+. tests/lib.sh
+kafka_up plain && pg_up || exit 1
+PG_FILE() { psql -X -q -v ON_ERROR_STOP=1 "$pg_url" -f "$1" >/dev/null; }
+PG_FILE tests/data/webrsa/schema.sql && PG_FILE tests/data/webrsa/dossiers.sql || exit 1
+pg sql "
+INSERT INTO dossiers (numdemrsa, dtdemrsa, numorg, fonorg, matricule, ideparte)
+  SELECT lpad(i::text, 8, '0') || '093', '2025-01-01', '931', 'CAF', lpad(i::text, 7, '0') || '00000000', '093'
+  FROM generate_series(1000, 4999) i;
+INSERT INTO foyers (dossier_id, sitfam) SELECT id, 'CEL' FROM dossiers WHERE id > 1000;
+INSERT INTO personnes (foyer_id, nom, prenom, nomnai, dtnai) SELECT id, 'INVENTE', 'NUMERO ' || id, 'INVENTE', '1990-01-01' FROM foyers WHERE id > 1000;
+INSERT INTO prestations (personne_id, natprest, rolepers) SELECT id, 'RSA', 'DEM' FROM personnes WHERE id > 1000;
+INSERT INTO situationsdossiersrsa (dossier_id, etatdosrsa) SELECT id, '2' FROM dossiers WHERE id > 1000;
+INSERT INTO detailsdroitsrsa (dossier_id, nbenfautcha) SELECT id, 0 FROM dossiers WHERE id > 1000;
+INSERT INTO detailscalculsdroitsrsa (detaildroitrsa_id, natpf, ddnatdro, mtrsavers) SELECT id, 'RSD', '2026-01-01', 500 FROM detailsdroitsrsa WHERE id > 1000;
+"
+tables="dossiers, situationsdossiersrsa, suspensionsdroits, suspensionsversements, detailsdroitsrsa, detailscalculsdroitsrsa, avispcgdroitsrsa, reducsrsa, foyers, adressesfoyers, adresses, personnes, prestations, calculsdroitsrsa"
+pg sql "CREATE PUBLICATION relais_dep93_essai FOR TABLE $tables"
+conf "$work/s/relais.ini" <<-END
+[connector]
+name = source_postgres_table
+schema = EvenementDroit
+mapping = $PWD/docs/exemples/webrsa-source.json
+dsn = $pg_url
+END
+"$relais" topics apply -c "$work/s/relais.ini" >/dev/null || exit 1
+"$relais" slot create "$work/s/relais.ini" >/dev/null
+check 'a table whose deleted rows say nothing is refused with the ALTER that mends it' \
+    exits 78 "$relais" source "$work/s/relais.ini" --once
+check 'it names it' grep -q 'ALTER TABLE .* REPLICA IDENTITY FULL' "$work/exits.out"
+for t in ${tables//,/}; do pg sql "ALTER TABLE $t REPLICA IDENTITY FULL"; done
+
+source() { start source "$relais" source "$work/s/relais.ini"; }
+loaded() { [ "$(sed -n 's/.* \([0-9]*\)$/\1/p' "$work/s/state/chargement.relais_dep93_essai")" -gt "$1" ]; }
+source
+wait_for 60 loaded 1500; halt source KILL
+pg sql "UPDATE situationsdossiersrsa SET etatdosrsa = '5', moticlorsa = 'ECH', dtclorsa = '2026-02-01' WHERE dossier_id % 7 = 0"
+source
+for n in 1 2 3 4 5 6 7 8 9; do
+	pg sql "UPDATE detailscalculsdroitsrsa SET mtrsavers = mtrsavers + $n WHERE id % 10 = $n;
+	        UPDATE foyers SET sitfam = 'MAR' WHERE id % 50 = $n;
+	        DELETE FROM prestations WHERE personne_id % 97 = $n" >/dev/null
+	[ $n != 5 ] || pg crash
+	[ $n != 7 ] || { halt source KILL; source; }
+done
+streams() { grep -q ' flux ' "$work/s/state/chargement.relais_dep93_essai"; }
+check 'the load ends' wait_for 90 streams
+pg sql 'TRUNCATE suspensionsversements'
+pg sql "UPDATE dossiers SET matricule = matricule WHERE id = 1; INSERT INTO dossiers (numdemrsa) VALUES ('00000000099')"
+level() {
+	"$relais" subscribe dep93.eligibility.v1 -b "$bootstrap" -r "$registry" --keys "$work/ring" --until-end >"$work/topic.jsonl" 2>>"$work/subscribe.err"
+	psql -X -q -At "$pg_url" >"$work/want.txt" <<-END
+	SELECT concat_ws(' ', numdemrsa,
+	  (ARRAY['INSTRUCTION','REFUSE','OUVERT','SUSPENDU_DROIT','SUSPENDU_VERSEMENT','CLOS','CLOS_REGUL'])[etatdosrsa::int + 1],
+	  coalesce((SELECT (sum(mtrsavers) * 100)::bigint::text FROM detailscalculsdroitsrsa c JOIN detailsdroitsrsa e ON e.id = detaildroitrsa_id WHERE e.dossier_id = d.id), 'None'),
+	  coalesce(rtrim(sitfam), 'None'),
+	  (SELECT count(*) FROM prestations JOIN personnes p ON p.id = personne_id WHERE p.foyer_id = f.id),
+	  (SELECT count(*) FROM suspensionsversements v WHERE v.situationdossierrsa_id = s.id))
+	FROM dossiers d JOIN situationsdossiersrsa s ON s.dossier_id = d.id JOIN foyers f ON f.dossier_id = d.id
+	ORDER BY numdemrsa COLLATE "C"
+	END
+	python3 - "$work/topic.jsonl" >"$work/got.txt" <<-'END'
+	import json, sys
+	newest = {}
+	for line in open(sys.argv[1]):
+	    v = json.loads(line)["value"]
+	    rank = (v["entete"]["constate_le"], v["entete"]["sequence"])
+	    if v["droit"] not in newest or rank > newest[v["droit"]][0]:
+	        newest[v["droit"]] = (rank, v)
+	for v in sorted((v for _, v in newest.values()), key=lambda v: v["numero_demande"]):
+	    print(v["numero_demande"], v["etat"], v["montant_mensuel_centimes"],
+	          (v["foyer"] or {}).get("situation_familiale"), sum(len(p["roles"]) for p in v["personnes"]),
+	          sum(s["portee"] == "VERSEMENT" for s in v["suspensions"]))
+	END
+	cmp -s "$work/want.txt" "$work/got.txt"
+}
+wait_for 120 level || :
+check 'there are 4,002 dossiers' [ "$(wc -l <"$work/want.txt")" = 4002 ]
+same 'the newest event of each dossier says what its tables say' "$work/want.txt" "$work/got.txt"
+repeats=$(python3 -c '
+import json, sys
+seen = set(); repeats = 0
+for line in open(sys.argv[1]):
+    v = json.loads(line)["value"]
+    key = (v["entete"]["id"], v["entete"]["sequence"])
+    repeats += key in seen
+    seen.add(key)
+print(repeats)' "$work/topic.jsonl")
+say "$(wc -l <"$work/topic.jsonl") events, $repeats repeated"
+parked() { "$relais" subscribe dep93.eligibility.v1.dlq -b "$bootstrap" -r "$registry" --until-end 2>>"$work/subscribe.err" | grep -c Parcage; }
+check 'a dossier without state, organism and matricule is parked' [ "$(parked)" -ge 1 ]
+halt source
+check 'SIGTERM ends the source with 0' [ "$status" = 0 ]
+check 'no name of a person is in a log' sh -c '! grep -q INVENTE "$1"/*.err' - "$work"
