@@ -1,0 +1,46 @@
+#!/bin/bash
+# The page docs/POSTGRESQL.md, with the roles that it gives and nothing more: an outbox to
+# a topic, the topic to tables.
+. tests/lib.sh
+broker && pg_up || exit 1
+as() { echo "$pg_url" | sed "s/user=postgres/user=$1/"; }
+# the SQL blocks of the page, by a word in them
+block() { awk -v word="$1" '/^```sql/ {on = 1; text = ""; next} /^```/ {if (on && index(text, word)) print text; on = 0} on {text = text $0 "\n"}' docs/POSTGRESQL.md; }
+block 'CREATE TABLE outbox' >"$work/outbox.sql"
+block 'CREATE ROLE relais_source' | sed "s/'…'/'x'/" >"$work/source_role.sql"
+block 'CREATE ROLE relais_puits' | sed "s/'…'/'x'/; s/DATABASE suivi/DATABASE postgres/" >"$work/sink_role.sql"
+block 'INSERT INTO outbox' | sed '/^UPDATE/d' >"$work/insert.sql"
+check 'the outbox of the page is made' pg sql "$(cat "$work/outbox.sql")"
+check 'its role too' pg sql "$(cat "$work/source_role.sql")"
+conf "$work/s/relais.ini" <<-END
+[connector]
+name = source_postgres_outbox
+schema = EvenementPaiement
+publication = relais_dep93_ase
+dsn = $(as relais_source)
+END
+check 'slot create, as this role' "$relais" slot create "$work/s/relais.ini"
+check 'what the application writes' pg sql "$(cat "$work/insert.sql")"
+check 'is published' "$relais" source "$work/s/relais.ini" --once
+read_topics "$work/topic.jsonl" payments.v1
+check 'once, with its amount' [ "$(grep -c '"montant_centimes":51230' "$work/topic.jsonl")" = 1 ]
+check 'slot status shows nothing wrong' "$relais" slot status "$work/s/relais.ini"
+
+conf "$work/k/relais.ini" <<-END
+[sink]
+topics = payments
+[connector]
+name = sink_postgres
+dsn = $(as relais_puits)
+END
+"$relais" sink ddl "$work/k/relais.ini" --historique >"$work/tables.sql"
+check 'the tables of the sink' pg sql "$(cat "$work/tables.sql")"
+check 'its role' pg sql "$(cat "$work/sink_role.sql")"
+check 'the sink writes with its rights only' "$relais" sink "$work/k/relais.ini" --once
+check 'the payment is there' [ "$(pg sql 'SELECT montant_centimes FROM relais.evenement_paiement')" = 51230 ]
+check 'again, and it is there once' "$relais" sink "$work/k/relais.ini" --once
+check 'in the history too' [ "$(pg sql 'SELECT count(*) FROM relais.evenement_paiement_historique')" = 1 ]
+pg sql 'DROP TABLE relais.evenement_paiement CASCADE' >/dev/null
+pg sql 'UPDATE relais.relais_positions SET suivant = -1' >/dev/null
+check 'without its table it says which command makes it' exits 78 "$relais" sink "$work/k/relais.ini" --once
+check 'and names it' grep -q 'evenement_paiement.*relais sink ddl' "$work/exits.out"
