@@ -159,6 +159,9 @@ rd_kafka_conf_t *relais_kafka_conf(const struct relais_conf *conf,
         if (check_fixed(name, value, err) || check_mechanism(name, value, err) ||
             set(kconf, name, value, err))
             goto fail;
+        if (strcmp(name, "ssl.certificate.location") == 0 &&
+            relais_kafka_check_certificate(name, value, err))
+            goto fail;
     }
     rd_kafka_conf_set_log_cb(kconf, on_log);
     return kconf;

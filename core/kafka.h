@@ -26,6 +26,12 @@ rd_kafka_conf_t *relais_kafka_conf(const struct relais_conf *conf,
                                    enum relais_kafka_role role,
                                    struct relais_error *err) RELAIS_MUST_CHECK;
 
+/* A client certificate (PEM; the first of a chain) that is valid today. key: for the
+ * error, which names the file and the date. relais_kafka_conf looks at
+ * ssl.certificate.location so. */
+int relais_kafka_check_certificate(const char *key, const char *path,
+                                   struct relais_error *err) RELAIS_MUST_CHECK;
+
 /* err from a librdkafka code; where may name a topic. Always -1. */
 int relais_kafka_error(struct relais_error *err, rd_kafka_resp_err_t code,
                        const char *where, const char *what);

@@ -1,6 +1,9 @@
 #include "core/kafka.h"
+#include "tests/unit/helper_core.h"
 #include "tests/unit/helper_mock.h"
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -197,6 +200,69 @@ static void test_watermarks_of_an_empty_partition_are_zero(void **state)
     mock_free(m);
 }
 
+/* A certificate of a key made now, valid from..to seconds around today. Free. */
+static char *certificate(const char *folder, const char *name, long from, long to)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *cert = X509_new();
+    char path[512];
+    FILE *file;
+
+    assert_non_null(key);
+    X509_gmtime_adj(X509_getm_notBefore(cert), from);
+    X509_gmtime_adj(X509_getm_notAfter(cert), to);
+    assert_int_equal(X509_set_pubkey(cert, key), 1);
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_X509(file, cert), 1);
+    fclose(file);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    return relais_strdup(path);
+}
+
+static void test_own_certificate_must_be_valid_today(void **state)
+{
+    static const struct {
+        const char *name;
+        long from, to;
+        const char *told; /* NULL: fine */
+    } cases[] = {
+        {"bon.pem", -3600, 3600, NULL},
+        {"fini.pem", -7200, -3600, "the certificate ended on 20"},
+        {"futur.pem", 3600, 7200, "the certificate begins on 20"},
+    };
+    char *folder = helper_folder(), text[600];
+    struct relais_error err = RELAIS_ERROR_INIT;
+    char *other = helper_write(folder, "autre.pem", "rien\n", 0600);
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *path = certificate(folder, cases[i].name, cases[i].from, cases[i].to);
+        int rc = relais_kafka_check_certificate("k", path, &err);
+
+        assert_int_equal(rc, cases[i].told ? -1 : 0);
+        if (cases[i].told) {
+            assert_int_equal(err.code, RELAIS_E_CONF_VALUE);
+            assert_non_null(strstr(err.text, cases[i].told));
+            assert_non_null(strstr(err.text, cases[i].name));
+            snprintf(text, sizeof(text), "ssl.certificate.location = %s\n", path);
+            relais_error_clear(&err);
+            assert_null(make(text, RELAIS_KAFKA_CONSUMER, &err));
+            assert_string_equal(err.where, "ssl.certificate.location");
+        }
+        relais_error_clear(&err);
+        free(path);
+    }
+    assert_int_equal(relais_kafka_check_certificate("k", other, &err), -1);
+    assert_non_null(strstr(err.text, "no certificate"));
+    relais_error_clear(&err);
+    assert_int_equal(relais_kafka_check_certificate("k", "/absent.pem", &err), -1);
+    free(other);
+    helper_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +274,7 @@ int main(void)
         cmocka_unit_test(test_unknown_key_is_named),
         cmocka_unit_test(test_scram_is_refused_where_librdkafka_gets_it_wrong),
         cmocka_unit_test(test_password_is_read_from_its_file),
+        cmocka_unit_test(test_own_certificate_must_be_valid_today),
         cmocka_unit_test(test_refusal_is_told_after_ten_seconds_without_good_news),
         cmocka_unit_test(test_missing_topic_is_told_and_not_made),
         cmocka_unit_test(test_watermarks_of_an_empty_partition_are_zero),
