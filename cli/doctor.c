@@ -79,6 +79,13 @@ static const struct {
     {RELAIS_E_STATE_BROKEN,
      "mettre de côté le dossier d'état, puis relais depot rebuild -c FICHIER.ini"},
     {RELAIS_E_DISK_FULL, "libérer de la place"},
+    {RELAIS_E_PG_DOWN, "vérifier connector.dsn, le serveur, le pare-feu"},
+    {RELAIS_E_PG_RIGHTS, "vérifier le rôle, son mot de passe, ses droits, pg_hba.conf"},
+    {RELAIS_E_SLOT_MISSING, "relais slot create FICHIER.ini"},
+    {RELAIS_E_SLOT_LOST, "relais slot drop --oui, create, resnapshot"},
+    {RELAIS_E_SLOT_FOREIGN, "un autre nom en connector.slot"},
+    {RELAIS_E_SLOT_ORIGIN, "un autre nom en connector.slot, create, resnapshot"},
+    {RELAIS_E_PUBLICATION, "CREATE PUBLICATION (docs/POSTGRESQL.md)"},
 };
 
 void doctor_error(struct doctor *d, const char *what, const struct relais_error *err)
@@ -262,6 +269,7 @@ static int run(struct cli *cli)
     codes(&d);
     folders(&d);
     state(&d);
+    doctor_postgres(&d);
     doctor_kafka(&d);
     registry(&d);
     if (d.wrong)

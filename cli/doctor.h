@@ -23,5 +23,7 @@ void doctor_error(struct doctor *d, const char *what, const struct relais_error 
 
 /* Broker, topics, rights (doctor_kafka.c). */
 void doctor_kafka(struct doctor *d);
+/* Of a connector with a database: connection, slot, tables (doctor_postgres.c). */
+void doctor_postgres(struct doctor *d);
 
 #endif

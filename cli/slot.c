@@ -32,7 +32,7 @@ static int status(struct cli *cli, const struct pg_slot *s, struct pg_conn *c)
         if (state.safe >= 0)
             printf("avant perte du slot : %" PRId64 " octets\n", state.safe);
     }
-    return pg_slot_check(s, c, &state, &err) ? cli_fail(cli, &err) : 0;
+    return pg_slot_verify(s, c, &state, &err) ? cli_fail(cli, &err) : 0;
 }
 
 static int confirmed_by_user(struct cli *cli, const char *what, struct relais_error *err)

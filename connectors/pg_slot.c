@@ -132,39 +132,37 @@ int pg_slot_forget(const struct pg_slot *s, struct relais_error *err)
     return relais_error_set(err, RELAIS_E_IO, "origine", "%s", strerror(errno));
 }
 
-static int check_origin(const struct pg_slot *s, struct pg_conn *c,
-                        const struct pg_slot_state *state, struct relais_error *err)
+/* known_out: the furthest position that was confirmed. */
+static int verify_origin(const struct pg_slot *s, struct pg_conn *c,
+                         const struct pg_slot_state *state, char system_out[32],
+                         uint64_t *known_out, struct relais_error *err)
 {
     char known[32];
-    const char *system;
-    uint64_t lsn;
     PGresult *r;
-    int rc = -1;
 
-    if (read_origin(s, known, &lsn, err))
+    if (read_origin(s, known, known_out, err))
         return -1;
     r = pg_conn_exec(c, "connector.dsn",
                      "SELECT system_identifier FROM pg_control_system()", NULL, 0, err);
     if (!r)
         return -1;
-    system = PQgetvalue(r, 0, 0);
-    if (*known && strcmp(known, system) != 0)
-        relais_error_set(err, RELAIS_E_SLOT_ORIGIN, s->name,
-                         "another server than before: changes may be missing. Give the "
-                         "slot another name, then relais slot create and resnapshot");
-    else if (state->server < lsn)
-        relais_error_set(err, RELAIS_E_SLOT_ORIGIN, s->name,
-                         "the server's log went back (a restored backup): give the slot "
-                         "another name, then relais slot create and resnapshot");
-    else
-        rc =
-            write_origin(s, system, state->confirmed > lsn ? state->confirmed : lsn, err);
+    snprintf(system_out, 32, "%.31s", PQgetvalue(r, 0, 0));
     PQclear(r);
-    return rc;
+    if (*known && strcmp(known, system_out) != 0)
+        return relais_error_set(err, RELAIS_E_SLOT_ORIGIN, s->name,
+                                "another server than before: changes may be missing. "
+                                "Give the slot another name, then relais slot create and "
+                                "resnapshot");
+    if (state->server < *known_out)
+        return relais_error_set(err, RELAIS_E_SLOT_ORIGIN, s->name,
+                                "the server's log went back (a restored backup): give "
+                                "the slot another name, then relais slot create and "
+                                "resnapshot");
+    return 0;
 }
 
-int pg_slot_check(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
-                  struct relais_error *err)
+static int verify(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
+                  char system_out[32], uint64_t *known_out, struct relais_error *err)
 {
     if (pg_slot_look(s, c, out, err))
         return -1;
@@ -187,7 +185,27 @@ int pg_slot_check(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_sta
                                 "the publication does not exist: CREATE PUBLICATION "
                                 "%.63s FOR TABLE ...",
                                 s->publication);
-    return check_origin(s, c, out, err);
+    return verify_origin(s, c, out, system_out, known_out, err);
+}
+
+int pg_slot_verify(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
+                   struct relais_error *err)
+{
+    char system[32];
+    uint64_t known;
+
+    return verify(s, c, out, system, &known, err);
+}
+
+int pg_slot_check(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
+                  struct relais_error *err)
+{
+    char system[32];
+    uint64_t known;
+
+    if (verify(s, c, out, system, &known, err))
+        return -1;
+    return write_origin(s, system, out->confirmed > known ? out->confirmed : known, err);
 }
 
 /* ---- administration ------------------------------------------------------------------

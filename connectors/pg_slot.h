@@ -46,7 +46,10 @@ int pg_slot_init(struct pg_slot *s, const struct relais_conf *conf,
                  struct relais_error *err) RELAIS_MUST_CHECK;
 int pg_slot_look(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
                  struct relais_error *err) RELAIS_MUST_CHECK;
-/* Fit to be read from: else one of the errors above. Remembers the server. */
+/* Fit to be read from: else one of the errors above. */
+int pg_slot_verify(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
+                   struct relais_error *err) RELAIS_MUST_CHECK;
+/* The same, and the server is remembered. */
 int pg_slot_check(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
                   struct relais_error *err) RELAIS_MUST_CHECK;
 /* Makes the slot; from PostgreSQL 17 on one that follows to a standby. */

@@ -1,4 +1,5 @@
 #!/bin/bash
+# timeout: 300
 # The page docs/POSTGRESQL.md, with the roles that it gives and nothing more: an outbox to
 # a topic, the topic to tables.
 . tests/lib.sh
@@ -19,11 +20,14 @@ schema = EvenementPaiement
 publication = relais_dep93_ase
 dsn = $(as relais_source)
 END
+check 'doctor says that the slot is to be made' exits 1 "$relais" doctor "$work/s/relais.ini"
+check 'and how' grep -q 'relais slot create' "$work/exits.out"
 check 'slot create, as this role' "$relais" slot create "$work/s/relais.ini"
 check 'what the application writes' pg sql "$(cat "$work/insert.sql")"
 check 'is published' "$relais" source "$work/s/relais.ini" --once
 read_topics "$work/topic.jsonl" payments.v1
 check 'once, with its amount' [ "$(grep -c '"montant_centimes":51230' "$work/topic.jsonl")" = 1 ]
+check 'doctor finds slot, publication and WAL in order' sh -c '"$1" doctor "$2" | grep -Ec "^ok +(slot|publication|WAL retenu|wal_level) " | grep -qx 4' - "$relais" "$work/s/relais.ini"
 check 'slot status shows nothing wrong' "$relais" slot status "$work/s/relais.ini"
 
 conf "$work/k/relais.ini" <<-END
@@ -36,6 +40,7 @@ END
 "$relais" sink ddl "$work/k/relais.ini" --historique >"$work/tables.sql"
 check 'the tables of the sink' pg sql "$(cat "$work/tables.sql")"
 check 'its role' pg sql "$(cat "$work/sink_role.sql")"
+check 'doctor finds the tables' sh -c '"$1" doctor "$2" | grep -q "^ok *table *evenement_paiement : "' - "$relais" "$work/k/relais.ini"
 check 'the sink writes with its rights only' "$relais" sink "$work/k/relais.ini" --once
 check 'the payment is there' [ "$(pg sql 'SELECT montant_centimes FROM relais.evenement_paiement')" = 51230 ]
 check 'again, and it is there once' "$relais" sink "$work/k/relais.ini" --once

@@ -1,0 +1,146 @@
+/* relais doctor: the database of a connector. */
+#include "cli/doctor.h"
+#include "connectors/pg_mapping.h"
+#include "connectors/pg_slot.h"
+#include "connectors/pg_target.h"
+#include "schemas/catalog.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RETAINED_WARN (INT64_C(1) << 30)
+
+static void check_setting(struct doctor *d, struct pg_conn *c)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    PGresult *r = pg_conn_exec(c, "wal_level", "SELECT current_setting('wal_level')",
+                               NULL, 0, &err);
+
+    if (!r)
+        doctor_error(d, "base", &err);
+    else if (strcmp(PQgetvalue(r, 0, 0), "logical") != 0)
+        doctor_wrong(d, "wal_level", "wal_level = logical, puis redémarrer le serveur",
+                     "%s", PQgetvalue(r, 0, 0));
+    else
+        doctor_ok("wal_level", "logical");
+    PQclear(r);
+}
+
+static void check_slot(struct doctor *d, struct pg_conn *c, const struct pg_slot *slot)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_slot_state state;
+
+    if (pg_slot_verify(slot, c, &state, &err)) {
+        doctor_error(d, "slot", &err);
+        return;
+    }
+    doctor_ok("slot", "%s%s", slot->name, state.active ? ", lu en ce moment" : "");
+    doctor_ok("publication", "%s", slot->publication);
+    if (state.safe >= 0 && state.safe < state.retained)
+        doctor_wrong(
+            d, "WAL retenu", "faire lire le slot, ou augmenter max_slot_wal_keep_size",
+            "%" PRId64 " octets, perdu dans %" PRId64, state.retained, state.safe);
+    else if (state.retained > RETAINED_WARN)
+        doctor_unknown("WAL retenu", "%" PRId64 " octets%s", state.retained,
+                       state.safe < 0 ? ", sans plafond (max_slot_wal_keep_size)" : "");
+    else
+        doctor_ok("WAL retenu", "%" PRId64 " octets", state.retained);
+}
+
+/* Is the table in the publication? */
+static void check_published(struct doctor *d, struct pg_conn *c,
+                            const struct pg_slot *slot, const char *schema,
+                            const char *table)
+{
+    const char *params[] = {slot->publication, schema, table};
+    struct relais_error err = RELAIS_ERROR_INIT;
+    PGresult *r = pg_conn_exec(c, "publication",
+                               "SELECT EXISTS (SELECT FROM pg_publication_tables WHERE "
+                               "pubname = $1 AND schemaname = $2 AND tablename = $3)",
+                               params, 3, &err);
+
+    if (!r)
+        doctor_error(d, "publication", &err);
+    else if (PQgetvalue(r, 0, 0)[0] != 't')
+        doctor_wrong(d, "publication", "ALTER PUBLICATION ... ADD TABLE",
+                     "%s.%s n'est pas dans %s", schema, table, slot->publication);
+    PQclear(r);
+}
+
+static void check_mapping(struct doctor *d, struct pg_conn *c, const struct pg_slot *slot)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_mapping *m =
+        pg_mapping_load(relais_conf_text(d->conf, "connector", "mapping"), &err);
+    const char *identity = relais_conf_text(d->conf, "connector", "replica_identity");
+
+    if (!m || pg_mapping_bind(m, c, &err) ||
+        (strcmp(identity, "exiger") == 0 && pg_mapping_check_identity(m, c, &err))) {
+        doctor_error(d, "correspondance", &err);
+    } else {
+        doctor_ok("correspondance", "%zu tables", m->table_count);
+        for (size_t i = 0; i < m->table_count; i++)
+            check_published(d, c, slot, m->tables[i].schema_name,
+                            m->tables[i].table_name);
+    }
+    pg_mapping_free(m);
+}
+
+static void check_source(struct doctor *d, struct pg_conn *c)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_slot slot;
+
+    check_setting(d, c);
+    if (pg_slot_init(&slot, d->conf, &err)) {
+        doctor_error(d, "slot", &err);
+        return;
+    }
+    check_slot(d, c, &slot);
+    if (d->connector == &relais_source_postgres_table)
+        check_mapping(d, c, &slot);
+}
+
+/* Tables of the contracts that there are; one at least. */
+static void check_sink(struct doctor *d, struct pg_conn *c)
+{
+    const char *schema = relais_conf_text(d->conf, "connector", "sql_schema");
+    const struct relais_contract *contract;
+    size_t found = 0;
+
+    for (size_t i = 0; (contract = relais_catalog_at(i)); i++) {
+        struct relais_error err = RELAIS_ERROR_INIT;
+        struct pg_target *t = pg_target_new(c, schema, contract->name, &err);
+
+        if (t)
+            doctor_ok("table", "%s : %zu colonnes, %zu autres tables", t->tables[0].name,
+                      t->tables[0].column_count, t->table_count - 1);
+        found += t != NULL;
+        pg_target_free(t);
+    }
+    if (!found)
+        doctor_wrong(d, "tables", "relais sink ddl FICHIER.ini en donne le SQL",
+                     "aucune dans le schéma %s, ou aucun droit d'y écrire", schema);
+}
+
+void doctor_postgres(struct doctor *d)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_conn *c;
+
+    if (!d->connector || !relais_conf_text(d->conf, "connector", "dsn"))
+        return;
+    c = pg_conn_open(d->conf, PG_USE_READ, &err);
+    if (!c) {
+        doctor_error(d, "base", &err);
+        return;
+    }
+    doctor_ok("base", "PostgreSQL %d", pg_conn_version(c) / 10000);
+    if (d->connector->source)
+        check_source(d, c);
+    else
+        check_sink(d, c);
+    pg_conn_close(c);
+}
