@@ -85,7 +85,7 @@ static const struct {
     {RELAIS_E_SLOT_LOST, "relais slot drop --oui, create, resnapshot"},
     {RELAIS_E_SLOT_FOREIGN, "un autre nom en connector.slot"},
     {RELAIS_E_SLOT_ORIGIN, "un autre nom en connector.slot, create, resnapshot"},
-    {RELAIS_E_PUBLICATION, "CREATE PUBLICATION (docs/POSTGRESQL.md)"},
+    {RELAIS_E_PUBLICATION, "passer ce SQL, par le propriétaire des tables"},
 };
 
 void doctor_error(struct doctor *d, const char *what, const struct relais_error *err)
@@ -171,6 +171,15 @@ static void folder(struct doctor *d, const char *what, const char *path, bool ma
     }
 }
 
+static void readable(struct doctor *d, const char *what, const char *path)
+{
+    if (access(path, R_OK))
+        doctor_wrong(d, what, "donner lecture à l'utilisateur du service", "%s : %s",
+                     path, strerror(errno));
+    else
+        doctor_ok(what, "%s", path);
+}
+
 /* Every PATH key of the connector names a folder or a file of it. */
 static void folders(struct doctor *d)
 {
@@ -183,9 +192,14 @@ static void folders(struct doctor *d)
                                : NULL;
         char parent[4096];
         char *slash;
+        struct stat st;
 
         if (!path)
             continue;
+        if (d->connector->source && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+            readable(d, key->name, path);
+            continue;
+        }
         if (d->connector->source) {
             folder(d, key->name, path, false);
             continue;

@@ -14,30 +14,41 @@
 static void check_setting(struct doctor *d, struct pg_conn *c)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
-    PGresult *r = pg_conn_exec(c, "wal_level", "SELECT current_setting('wal_level')",
+    PGresult *r = pg_conn_exec(c, "wal_level",
+                               "SELECT current_setting('wal_level'), rolname, "
+                               "rolreplication OR rolsuper FROM pg_roles WHERE rolname = "
+                               "current_user",
                                NULL, 0, &err);
 
-    if (!r)
+    if (!r) {
         doctor_error(d, "base", &err);
-    else if (strcmp(PQgetvalue(r, 0, 0), "logical") != 0)
+        return;
+    }
+    if (strcmp(PQgetvalue(r, 0, 0), "logical") != 0)
         doctor_wrong(d, "wal_level", "wal_level = logical, puis redémarrer le serveur",
                      "%s", PQgetvalue(r, 0, 0));
     else
         doctor_ok("wal_level", "logical");
+    if (PQgetvalue(r, 0, 2)[0] != 't')
+        doctor_wrong(d, "rôle", "ALTER ROLE ... REPLICATION",
+                     "%s n'a pas le droit de lire le journal", PQgetvalue(r, 0, 1));
+    else
+        doctor_ok("rôle", "%s lit le journal", PQgetvalue(r, 0, 1));
     PQclear(r);
 }
 
-static void check_slot(struct doctor *d, struct pg_conn *c, const struct pg_slot *slot)
+static void check_slot(struct doctor *d, struct pg_conn *c, struct pg_slot *slot)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     struct pg_slot_state state;
 
-    if (pg_slot_verify(slot, c, &state, &err)) {
+    if (pg_slot_read_tables(slot, c, &err) || pg_slot_check(slot, c, &state, &err)) {
         doctor_error(d, "slot", &err);
         return;
     }
     doctor_ok("slot", "%s%s", slot->name, state.active ? ", lu en ce moment" : "");
-    doctor_ok("publication", "%s", slot->publication);
+    doctor_ok("publication", "%s, %zu de nos tables", slot->publication,
+              slot->table_count);
     if (state.safe >= 0 && state.safe < state.retained)
         doctor_wrong(
             d, "WAL retenu", "faire lire le slot, ou augmenter max_slot_wal_keep_size",
@@ -49,27 +60,7 @@ static void check_slot(struct doctor *d, struct pg_conn *c, const struct pg_slot
         doctor_ok("WAL retenu", "%" PRId64 " octets", state.retained);
 }
 
-/* Is the table in the publication? */
-static void check_published(struct doctor *d, struct pg_conn *c,
-                            const struct pg_slot *slot, const char *schema,
-                            const char *table)
-{
-    const char *params[] = {slot->publication, schema, table};
-    struct relais_error err = RELAIS_ERROR_INIT;
-    PGresult *r = pg_conn_exec(c, "publication",
-                               "SELECT EXISTS (SELECT FROM pg_publication_tables WHERE "
-                               "pubname = $1 AND schemaname = $2 AND tablename = $3)",
-                               params, 3, &err);
-
-    if (!r)
-        doctor_error(d, "publication", &err);
-    else if (PQgetvalue(r, 0, 0)[0] != 't')
-        doctor_wrong(d, "publication", "ALTER PUBLICATION ... ADD TABLE",
-                     "%s.%s n'est pas dans %s", schema, table, slot->publication);
-    PQclear(r);
-}
-
-static void check_mapping(struct doctor *d, struct pg_conn *c, const struct pg_slot *slot)
+static void check_mapping(struct doctor *d, struct pg_conn *c)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     struct pg_mapping *m =
@@ -77,14 +68,10 @@ static void check_mapping(struct doctor *d, struct pg_conn *c, const struct pg_s
     const char *identity = relais_conf_text(d->conf, "connector", "replica_identity");
 
     if (!m || pg_mapping_bind(m, c, &err) ||
-        (strcmp(identity, "exiger") == 0 && pg_mapping_check_identity(m, c, &err))) {
+        (strcmp(identity, "exiger") == 0 && pg_mapping_check_identity(m, c, &err)))
         doctor_error(d, "correspondance", &err);
-    } else {
+    else
         doctor_ok("correspondance", "%zu tables", m->table_count);
-        for (size_t i = 0; i < m->table_count; i++)
-            check_published(d, c, slot, m->tables[i].schema_name,
-                            m->tables[i].table_name);
-    }
     pg_mapping_free(m);
 }
 
@@ -100,7 +87,7 @@ static void check_source(struct doctor *d, struct pg_conn *c)
     }
     check_slot(d, c, &slot);
     if (d->connector == &relais_source_postgres_table)
-        check_mapping(d, c, &slot);
+        check_mapping(d, c);
 }
 
 /* Tables of the contracts that there are; one at least. */

@@ -9,13 +9,20 @@
 #include <string.h>
 #include <unistd.h>
 
-static int status(struct cli *cli, const struct pg_slot *s, struct pg_conn *c)
+#define SQL_MAX 16384
+
+static void print_lsn(const char *what, uint64_t lsn)
 {
-    struct relais_error err = RELAIS_ERROR_INIT;
+    printf("%s %" PRIX64 "/%08" PRIX64, what, lsn >> 32, lsn & UINT32_MAX);
+}
+
+static int status(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
+                  struct relais_error *err)
+{
     struct pg_slot_state state;
 
-    if (pg_slot_look(s, c, &state, &err))
-        return cli_fail(cli, &err);
+    if (pg_slot_look(s, c, &state, err))
+        return -1;
     printf("slot %s : %s\n", s->name,
            !state.exists  ? "absent"
            : !state.ours  ? "d'un autre usage"
@@ -23,101 +30,190 @@ static int status(struct cli *cli, const struct pg_slot *s, struct pg_conn *c)
                           : "libre");
     printf("publication %s : %s\n", s->publication,
            state.published ? "présente" : "absente");
+    for (size_t i = 0; i < s->table_count; i++)
+        printf("table %s.%s\n", s->tables[i].schema, s->tables[i].name);
     if (state.exists) {
-        printf("confirmé %" PRIX64 "/%08" PRIX64 ", serveur %" PRIX64 "/%08" PRIX64 "\n",
-               state.confirmed >> 32, state.confirmed & UINT32_MAX, state.server >> 32,
-               state.server & UINT32_MAX);
-        printf("WAL retenu : %" PRId64 " octets (%s)\n", state.retained,
+        print_lsn("confirmé", state.confirmed);
+        print_lsn(", serveur", state.server);
+        printf("\nWAL retenu : %" PRId64 " octets (%s)\n", state.retained,
                state.wal_status);
         if (state.safe >= 0)
             printf("avant perte du slot : %" PRId64 " octets\n", state.safe);
     }
-    return pg_slot_verify(s, c, &state, &err) ? cli_fail(cli, &err) : 0;
+    return pg_slot_check(s, c, &state, err);
 }
 
-static int confirmed_by_user(struct cli *cli, const char *what, struct relais_error *err)
+/* ---- create -------------------------------------------------------------------------
+ */
+
+/* A slot gives what was written after its beginning, and the publication must have been
+ * there then: it comes first. */
+static int need_publication(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
+                            struct relais_error *err)
 {
-    if (cli_value(cli, "oui"))
-        return 0;
-    return relais_error_set(err, RELAIS_E_USAGE, "slot", "%s ; le redire avec --oui",
-                            what);
+    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX);
+    int wanted = pg_slot_publication_sql(s, c, &sql, err);
+    int rc = wanted < 0 ? -1 : 0;
+
+    if (wanted > 0 && cli_value(cli, "publication")) {
+        rc = pg_conn_run(c, "connector.publication", sql.data, err);
+    } else if (wanted > 0) {
+        printf("à passer d'abord, par le propriétaire des tables (ou --publication) :\n"
+               "  %s;\n",
+               sql.data);
+        rc = relais_error_set(err, RELAIS_E_PUBLICATION, s->publication,
+                              "la publication ne convient pas");
+    }
+    relais_buf_release(&sql);
+    return rc;
+}
+
+static int need_replication(struct pg_conn *c, struct relais_error *err)
+{
+    PGresult *r =
+        pg_conn_exec(c, "connector.dsn",
+                     "SELECT rolreplication OR rolsuper, quote_ident(rolname), "
+                     "current_setting('wal_level') FROM pg_roles WHERE rolname = "
+                     "current_user",
+                     NULL, 0, err);
+    int rc = 0;
+
+    if (!r)
+        return -1;
+    if (strcmp(PQgetvalue(r, 0, 2), "logical") != 0)
+        rc = relais_error_set(err, RELAIS_E_PG_SCHEMA, "connector.dsn",
+                              "wal_level = %s : ALTER SYSTEM SET wal_level = logical, "
+                              "puis redémarrer le serveur",
+                              PQgetvalue(r, 0, 2));
+    else if (PQgetvalue(r, 0, 0)[0] != 't')
+        rc = relais_error_set(err, RELAIS_E_PG_RIGHTS, "connector.dsn",
+                              "ALTER ROLE %s REPLICATION", PQgetvalue(r, 0, 1));
+    PQclear(r);
+    return rc;
+}
+
+static int create(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
+                  struct relais_error *err)
+{
+    return need_replication(c, err) || need_publication(cli, s, c, err) ||
+                   pg_slot_create(s, c, err)
+               ? -1
+               : 0;
+}
+
+/* ---- what loses something ------------------------------------------------------------
+ */
+
+static int drop(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
+                struct relais_error *err)
+{
+    if (!cli_value(cli, "oui"))
+        return relais_error_set(err, RELAIS_E_USAGE, "slot",
+                                "ce qui n'a pas été lu avant la suppression du slot "
+                                "n'arrivera jamais ; le redire avec --oui");
+    return pg_slot_drop(s, c, err);
+}
+
+static int advance(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
+                   struct relais_error *err)
+{
+    const char *to = cli_value(cli, "vers");
+    uint64_t lsn;
+
+    if (!to || !pg_lsn_parse(to, &lsn))
+        return relais_error_set(err, RELAIS_E_USAGE, "slot", "advance --vers 0/16B3748");
+    if (lsn > s->origin.lsn && !cli_value(cli, "force"))
+        return relais_error_set(err, RELAIS_E_USAGE, "slot",
+                                "Kafka n'a acquitté que jusqu'à %" PRIX64 "/%08" PRIX64
+                                " : la suite serait perdue ; --force pour l'abandonner",
+                                s->origin.lsn >> 32, s->origin.lsn & UINT32_MAX);
+    return pg_slot_advance(s, c, to, err);
 }
 
 /* The next start of a table source reads all objects again. */
-static int resnapshot(const struct relais_conf *conf, const struct pg_slot *s,
+static int resnapshot(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                       struct relais_error *err)
 {
     char path[PATH_MAX];
-    const char *name = relais_conf_text(conf, "connector", "name");
 
-    if (!name || strcmp(name, "source_postgres_table") != 0)
+    if (!relais_conf_text(s->conf, "connector", "mapping"))
         return relais_error_set(err, RELAIS_E_USAGE, "slot",
                                 "seule source_postgres_table relit ses tables");
     if (snprintf(path, sizeof(path), "%s/chargement.%s",
-                 relais_conf_text(conf, "relais", "state"), s->name) >= (int)sizeof(path))
+                 relais_conf_text(s->conf, "relais", "state"),
+                 s->name) >= (int)sizeof(path))
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "[relais] state",
                                 "chemin trop long");
     if (unlink(path) && errno != ENOENT)
         return relais_error_set(err, RELAIS_E_IO, "chargement", "%s", strerror(errno));
-    return pg_slot_forget(s, err);
+    return pg_origin_forget(&s->origin, err);
 }
 
-static int act(struct cli *cli, const struct relais_conf *conf, const struct pg_slot *s,
-               struct pg_conn *c, struct relais_error *err)
-{
-    const char *verb = cli->args[0], *to = cli_value(cli, "vers");
+/* ---- the command ---------------------------------------------------------------------
+ */
 
-    if (strcmp(verb, "create") == 0)
-        return pg_slot_create(s, c, err);
-    if (strcmp(verb, "resnapshot") == 0)
-        return resnapshot(conf, s, err);
-    if (strcmp(verb, "drop") == 0)
-        return confirmed_by_user(cli,
-                                 "ce qui n'a pas été lu avant la suppression du slot "
-                                 "n'arrivera jamais",
-                                 err) ||
-                       pg_slot_drop(s, c, err)
-                   ? -1
-                   : 0;
-    if (strcmp(verb, "advance") == 0 && to)
-        return confirmed_by_user(cli,
-                                 "ce qui précède cette position et n'est pas publié est "
-                                 "abandonné",
-                                 err) ||
-                       pg_slot_advance(s, c, to, err)
-                   ? -1
-                   : 0;
-    return relais_error_set(err, RELAIS_E_USAGE, "slot",
-                            "status, create, drop, resnapshot, ou advance --vers LSN");
+static const struct verb {
+    const char *name;
+    int (*run)(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
+               struct relais_error *err);
+    const char *done;
+} verbs[] = {
+    {"status", status, NULL},
+    {"create", create, "fait"},
+    {"drop", drop, "effacé"},
+    {"advance", advance, "avancé"},
+    {"resnapshot", resnapshot, "tous les objets seront relus au prochain départ"},
+};
+
+static const struct verb *find_verb(const char *name, struct relais_error *err)
+{
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    relais_error_set(err, RELAIS_E_USAGE, "slot",
+                     "status, create, drop, advance ou resnapshot, non '%.40s'", name);
+    return NULL;
+}
+
+static bool is_source(const struct relais_conf *conf)
+{
+    const struct relais_connector *connector =
+        relais_connector_find(relais_conf_text(conf, "connector", "name"));
+
+    return connector && connector->source && relais_conf_text(conf, "connector", "dsn");
 }
 
 static int run_slot(struct cli *cli)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_conf *conf = cli_conf(cli, cli->args[1], NULL, &err);
+    const struct verb *verb = find_verb(cli->args[0], &err);
+    struct relais_conf *conf = verb ? cli_conf(cli, cli->args[1], NULL, &err) : NULL;
     struct pg_conn *c = NULL;
     struct pg_slot s;
-    int rc = 0;
 
-    if (conf && !relais_conf_text(conf, "connector", "dsn"))
+    if (!conf)
+        goto out;
+    if (!is_source(conf)) {
         relais_error_set(&err, RELAIS_E_CONF_VALUE, "connector.name",
                          "une source PostgreSQL est attendue");
-    if (!err.code && pg_slot_init(&s, conf, &err) == 0)
-        c = pg_conn_open(conf, PG_USE_READ, &err);
-    if (c && strcmp(cli->args[0], "status") == 0)
-        rc = status(cli, &s, c);
-    else if (c && act(cli, conf, &s, c, &err) == 0)
-        printf("%s : %s fait\n", s.name, cli->args[0]);
-    if (err.code)
-        rc = cli_fail(cli, &err);
+        goto out;
+    }
+    if (pg_slot_init(&s, conf, &err) || !(c = pg_conn_open(conf, PG_USE_READ, &err)) ||
+        pg_slot_read_tables(&s, c, &err) || verb->run(cli, &s, c, &err))
+        goto out;
+    if (verb->done)
+        printf("%s : %s\n", s.name, verb->done);
+out:
     pg_conn_close(c);
     relais_conf_free(conf);
-    return rc;
+    return err.code ? cli_fail(cli, &err) : 0;
 }
 
 static const struct cli_option options[] = {
+    {.name = "publication", .doc = "create : faire aussi la publication, ou l'étendre"},
     {.name = "vers", .argument = "LSN", .doc = "advance : jusqu'à cette position"},
-    {.name = "oui", .doc = "drop, advance : faire ce qui perd des changements"},
+    {.name = "force", .doc = "advance : au-delà de ce que Kafka a acquitté"},
+    {.name = "oui", .doc = "drop : effacer, avec ce qui n'a pas été lu"},
     {.name = NULL},
 };
 
@@ -127,7 +223,8 @@ const struct cli_command cli_slot = {
     .summary = "Le slot de réplication d'une source PostgreSQL",
     .text =
         "status : ce qu'il retient, ce qui ne va pas, et la commande pour continuer.\n"
-        "create : le fait ; la publication se fait en SQL (CREATE PUBLICATION).\n"
+        "create : le fait, une fois la publication là ; dit le SQL qui manque.\n"
+        "advance : renonce à ce qui précède une position.\n"
         "resnapshot : au prochain départ, source_postgres_table relit tous les "
         "objets.\n",
     .options = options,

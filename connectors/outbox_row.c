@@ -71,6 +71,16 @@ static int read_pairs(char *text, const char *key, struct outbox_pair *pairs, si
     return 0;
 }
 
+const char *outbox_table(const struct relais_conf *conf)
+{
+    const char *table = relais_conf_text(conf, "connector", "table");
+
+    if (!relais_conf_text(conf, "connector", "column_payload"))
+        return NULL;
+    return table || relais_conf_text(conf, "connector", "prefix") ? table
+                                                                  : "public.outbox";
+}
+
 int outbox_form_init(struct outbox_form *form, const struct relais_conf *conf,
                      struct relais_error *err)
 {

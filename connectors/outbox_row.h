@@ -65,6 +65,9 @@ struct outbox_form {
      .doc = "Ne prendre que les lignes de ce type d'agrégat ; à défaut toutes."}
 /* clang-format on */
 
+/* The table that is read, "schema.table" or "table"; NULL: only messages are, or it is
+ * not an outbox that is configured. */
+const char *outbox_table(const struct relais_conf *conf);
 /* CONF_VALUE: a list that cannot be read, neither schema nor routes. */
 int outbox_form_init(struct outbox_form *form, const struct relais_conf *conf,
                      struct relais_error *err) RELAIS_MUST_CHECK;

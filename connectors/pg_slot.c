@@ -1,24 +1,29 @@
 #include "connectors/pg_slot.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
+#include "connectors/outbox_row.h"
+#include "connectors/pg_mapping.h"
+#include "core/day.h"
+#include "core/metrics.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#define FIRST_WORD "relais-origine-1"
+#define SAVE_US    INT64_C(10000000)
+#define MEASURE_US INT64_C(60000000)
 
 int pg_slot_init(struct pg_slot *s, const struct relais_conf *conf,
                  struct relais_error *err)
 {
     const char *name = relais_conf_text(conf, "connector", "slot");
     const char *publication = relais_conf_text(conf, "connector", "publication");
-    int n = name ? snprintf(s->name, sizeof(s->name), "%s", name)
-                 : snprintf(s->name, sizeof(s->name), "relais_%s_%s",
-                            relais_conf_text(conf, "relais", "territory"),
-                            relais_conf_text(conf, "relais", "instance"));
+    int n;
 
+    memset(s, 0, sizeof(*s));
+    s->conf = conf;
+    n = name ? snprintf(s->name, sizeof(s->name), "%s", name)
+             : snprintf(s->name, sizeof(s->name), "relais_%s_%s",
+                        relais_conf_text(conf, "relais", "territory"),
+                        relais_conf_text(conf, "relais", "instance"));
     if (n >= (int)sizeof(s->name) || s->name[strspn(s->name, "abcdefghijklmnopqrstuvwxyz"
                                                              "0123456789_")])
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.slot",
@@ -28,12 +33,12 @@ int pg_slot_init(struct pg_slot *s, const struct relais_conf *conf,
                  publication ? publication : s->name) >= (int)sizeof(s->publication))
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.publication",
                                 "longer than 63 bytes");
-    if (snprintf(s->origin_path, sizeof(s->origin_path), "%s/origine.%s",
+    if (snprintf(s->origin.path, sizeof(s->origin.path), "%s/origine.%s",
                  relais_conf_text(conf, "relais", "state"),
-                 s->name) >= (int)sizeof(s->origin_path))
+                 s->name) >= (int)sizeof(s->origin.path))
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "[relais] state",
                                 "too long a path");
-    return 0;
+    return pg_origin_read(&s->origin, err);
 }
 
 static uint64_t number(PGresult *r, int column)
@@ -75,94 +80,145 @@ int pg_slot_look(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_stat
     return 0;
 }
 
-/* ---- the server ----------------------------------------------------------------------
+/* ---- tables and publication ----------------------------------------------------------
  */
 
-/* system_out "": nothing is known. */
-static int read_origin(const struct pg_slot *s, char system_out[32], uint64_t *lsn_out,
-                       struct relais_error *err)
+static int add_table(struct pg_slot *s, struct relais_slice schema, const char *name,
+                     struct relais_error *err)
 {
-    char text[128], *rest = text, *word;
-    int fd = open(s->origin_path, O_RDONLY | O_CLOEXEC);
-    ssize_t n;
+    struct pg_slot_table *t = &s->tables[s->table_count];
 
-    system_out[0] = '\0';
-    *lsn_out = 0;
-    if (fd < 0 && errno == ENOENT)
-        return 0;
-    n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (fd >= 0)
-        close(fd);
-    if (n < 0)
-        return relais_error_set(err, RELAIS_E_IO, "origine", "read: %s", strerror(errno));
-    text[n] = '\0';
-    if ((word = strsep(&rest, " \n")) && strcmp(word, FIRST_WORD) == 0 &&
-        (word = strsep(&rest, " \n")) && *word && strlen(word) < 32 && rest) {
-        snprintf(system_out, 32, "%s", word);
-        *lsn_out = strtoull(rest, NULL, 16);
-        return 0;
-    }
-    return relais_error_set(err, RELAIS_E_STATE_BROKEN, "origine",
-                            "%.120s is not a file of ours", s->origin_path);
-}
-
-static int write_origin(const struct pg_slot *s, const char *system, uint64_t lsn,
-                        struct relais_error *err)
-{
-    char text[128], temporary[4200];
-    int len = snprintf(text, sizeof(text), FIRST_WORD " %s %" PRIX64 "\n", system, lsn),
-        fd;
-    bool done;
-
-    snprintf(temporary, sizeof(temporary), "%s.part", s->origin_path);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    done = fd >= 0 && write(fd, text, (size_t)len) == len && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    if (done && rename(temporary, s->origin_path) == 0)
-        return 0;
-    return relais_error_set(err, errno == ENOSPC ? RELAIS_E_DISK_FULL : RELAIS_E_IO,
-                            "origine", "write: %s", strerror(errno));
-}
-
-int pg_slot_forget(const struct pg_slot *s, struct relais_error *err)
-{
-    if (unlink(s->origin_path) == 0 || errno == ENOENT)
-        return 0;
-    return relais_error_set(err, RELAIS_E_IO, "origine", "%s", strerror(errno));
-}
-
-/* known_out: the furthest position that was confirmed. */
-static int verify_origin(const struct pg_slot *s, struct pg_conn *c,
-                         const struct pg_slot_state *state, char system_out[32],
-                         uint64_t *known_out, struct relais_error *err)
-{
-    char known[32];
-    PGresult *r;
-
-    if (read_origin(s, known, known_out, err))
-        return -1;
-    r = pg_conn_exec(c, "connector.dsn",
-                     "SELECT system_identifier FROM pg_control_system()", NULL, 0, err);
-    if (!r)
-        return -1;
-    snprintf(system_out, 32, "%.31s", PQgetvalue(r, 0, 0));
-    PQclear(r);
-    if (*known && strcmp(known, system_out) != 0)
-        return relais_error_set(err, RELAIS_E_SLOT_ORIGIN, s->name,
-                                "another server than before: changes may be missing. "
-                                "Give the slot another name, then relais slot create and "
-                                "resnapshot");
-    if (state->server < *known_out)
-        return relais_error_set(err, RELAIS_E_SLOT_ORIGIN, s->name,
-                                "the server's log went back (a restored backup): give "
-                                "the slot another name, then relais slot create and "
-                                "resnapshot");
+    if (s->table_count == PG_SLOT_TABLES_MAX || !schema.len ||
+        schema.len >= sizeof(t->schema) || !*name || strchr(name, '.') ||
+        strlen(name) >= sizeof(t->name))
+        return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.table",
+                                "to be named as schema.table");
+    snprintf(t->schema, sizeof(t->schema), "%.*s", (int)schema.len, schema.ptr);
+    snprintf(t->name, sizeof(t->name), "%s", name);
+    s->table_count++;
     return 0;
 }
 
-static int verify(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
-                  char system_out[32], uint64_t *known_out, struct relais_error *err)
+static int add_mapped(struct pg_slot *s, const char *path, struct pg_conn *c,
+                      struct relais_error *err)
+{
+    struct pg_mapping *m = pg_mapping_load(path, err);
+    int rc = m ? pg_mapping_bind(m, c, err) : -1;
+
+    for (size_t i = 0; rc == 0 && i < m->table_count; i++)
+        rc = add_table(s, relais_slice_str(m->tables[i].schema_name),
+                       m->tables[i].table_name, err);
+    s->changes = rc == 0 && !m->fact;
+    pg_mapping_free(m);
+    return rc;
+}
+
+int pg_slot_read_tables(struct pg_slot *s, struct pg_conn *c, struct relais_error *err)
+{
+    const char *mapping = relais_conf_text(s->conf, "connector", "mapping");
+    const char *table = outbox_table(s->conf);
+    const char *dot = table ? strchr(table, '.') : NULL;
+
+    s->table_count = 0;
+    if (mapping)
+        return add_mapped(s, mapping, c, err);
+    if (!table)
+        return 0;
+    return add_table(s,
+                     dot ? (struct relais_slice){table, (size_t)(dot - table)}
+                         : RELAIS_SLICE("public"),
+                     dot ? dot + 1 : table, err);
+}
+
+static int add_name(struct relais_buf *sql, struct pg_conn *c, const char *name)
+{
+    char *quoted = PQescapeIdentifier(pg_conn_raw(c), name, strlen(name));
+    int rc = quoted ? relais_buf_add_str(sql, quoted) : -1;
+
+    PQfreemem(quoted);
+    return rc;
+}
+
+/* 1: the publication exists; *all_out: with all that may happen to a row. */
+static int look_publication(const struct pg_slot *s, struct pg_conn *c, bool *all_out,
+                            struct relais_error *err)
+{
+    static const char sql[] =
+        "SELECT pubinsert AND ($2 = 'f' OR (pubupdate AND pubdelete AND pubtruncate)) "
+        "FROM pg_publication WHERE pubname = $1";
+    const char *params[] = {s->publication, s->changes ? "t" : "f"};
+    PGresult *r = pg_conn_exec(c, "connector.publication", sql, params, 2, err);
+    int rc = r ? PQntuples(r) : -1;
+
+    *all_out = rc > 0 && PQgetvalue(r, 0, 0)[0] == 't';
+    PQclear(r);
+    return rc;
+}
+
+/* 1: published under its own name. */
+static int look_table(const struct pg_slot *s, struct pg_conn *c,
+                      const struct pg_slot_table *t, struct relais_error *err)
+{
+    static const char sql[] = "SELECT FROM pg_publication_tables WHERE pubname = $1 AND "
+                              "schemaname = $2 AND tablename = $3";
+    const char *params[] = {s->publication, t->schema, t->name};
+    PGresult *r = pg_conn_exec(c, "connector.publication", sql, params, 3, err);
+    int rc = r ? PQntuples(r) > 0 : -1;
+
+    PQclear(r);
+    return rc;
+}
+
+int pg_slot_publication_sql(const struct pg_slot *s, struct pg_conn *c,
+                            struct relais_buf *sql, struct relais_error *err)
+{
+    bool all, first = true;
+    int there = look_publication(s, c, &all, err), rc;
+
+    if (there < 0)
+        return -1;
+    rc = relais_buf_add_str(sql, there ? "ALTER PUBLICATION " : "CREATE PUBLICATION ") ||
+         add_name(sql, c, s->publication);
+    if (there && !all && !rc)
+        return relais_buf_add_str(sql, " SET (publish = 'insert, update, delete, "
+                                       "truncate')")
+                   ? -1
+                   : 1;
+    for (size_t i = 0; i < s->table_count && !rc; i++) {
+        int published = there ? look_table(s, c, &s->tables[i], err) : 0;
+
+        if (published < 0)
+            return -1;
+        if (published)
+            continue;
+        rc = relais_buf_add_str(sql, !first  ? ", "
+                                     : there ? " ADD TABLE "
+                                             : " FOR TABLE ") ||
+             add_name(sql, c, s->tables[i].schema) || relais_buf_add_char(sql, '.') ||
+             add_name(sql, c, s->tables[i].name);
+        first = false;
+    }
+    if (rc)
+        return relais_error_set(err, RELAIS_E_LIMIT, "connector.publication",
+                                "names too long");
+    return !there || !first;
+}
+
+static int check_publication(const struct pg_slot *s, struct pg_conn *c,
+                             struct relais_error *err)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(16384);
+    int wrong = pg_slot_publication_sql(s, c, &sql, err);
+
+    if (wrong > 0)
+        relais_error_set(err, RELAIS_E_PUBLICATION, s->publication,
+                         "does not publish what is read: %s", sql.data);
+    relais_buf_release(&sql);
+    return wrong ? -1 : 0;
+}
+
+int pg_slot_check(struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
+                  struct relais_error *err)
 {
     if (pg_slot_look(s, c, out, err))
         return -1;
@@ -180,32 +236,72 @@ static int verify(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_sta
         return relais_error_set(err, RELAIS_E_SLOT_LOST, s->name,
                                 "the server removed WAL that was not read: changes are "
                                 "missing. relais slot drop, create, resnapshot");
-    if (!out->published)
-        return relais_error_set(err, RELAIS_E_PUBLICATION, s->publication,
-                                "the publication does not exist: CREATE PUBLICATION "
-                                "%.63s FOR TABLE ...",
-                                s->publication);
-    return verify_origin(s, c, out, system_out, known_out, err);
-}
-
-int pg_slot_verify(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
-                   struct relais_error *err)
-{
-    char system[32];
-    uint64_t known;
-
-    return verify(s, c, out, system, &known, err);
-}
-
-int pg_slot_check(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
-                  struct relais_error *err)
-{
-    char system[32];
-    uint64_t known;
-
-    if (verify(s, c, out, system, &known, err))
+    if (check_publication(s, c, err) ||
+        pg_origin_check(&s->origin, s->conf, c, out->server, s->name, err))
         return -1;
-    return write_origin(s, system, out->confirmed > known ? out->confirmed : known, err);
+    if (out->confirmed > s->origin.lsn)
+        s->origin.lsn = out->confirmed;
+    return 0;
+}
+
+/* ---- while it is read ----------------------------------------------------------------
+ */
+
+static void measure(struct pg_slot *s, const struct pg_slot_state *state)
+{
+    relais_metric_set(slot_retained_bytes, state->retained);
+    relais_metric_set(slot_safe_bytes, state->safe);
+    s->measured_us = relais_monotonic_us();
+}
+
+struct pg_stream *pg_slot_stream(struct pg_slot *s, bool messages,
+                                 struct relais_error *err)
+{
+    const struct pg_stream_options options = {
+        .slot = s->name, .publication = s->publication, .messages = messages};
+    struct pg_conn *c = pg_conn_open(s->conf, PG_USE_READ, err);
+    struct pg_slot_state state;
+    bool fit = c && (s->table_count || pg_slot_read_tables(s, c, err) == 0) &&
+               pg_slot_check(s, c, &state, err) == 0;
+
+    pg_conn_close(c);
+    if (!fit)
+        return NULL;
+    measure(s, &state);
+    if (pg_origin_write(&s->origin, err))
+        return NULL;
+    return pg_stream_open(s->conf, &options, err);
+}
+
+void pg_slot_leave(struct pg_slot *s, const struct pg_stream *stream)
+{
+    struct relais_error ignored = RELAIS_ERROR_INIT;
+
+    if (stream && pg_stream_confirmed(stream) > s->origin.lsn) {
+        s->origin.lsn = pg_stream_confirmed(stream);
+        s->origin.unsaved = true;
+    }
+    s->saved_us = relais_monotonic_us();
+    if (s->origin.unsaved && *s->origin.system)
+        (void)!pg_origin_write(&s->origin, &ignored);
+}
+
+void pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream)
+{
+    struct relais_error ignored = RELAIS_ERROR_INIT;
+    struct pg_slot_state state;
+    int64_t now_us = relais_monotonic_us();
+    struct pg_conn *c;
+
+    if (now_us - s->saved_us >= SAVE_US)
+        pg_slot_leave(s, stream);
+    if (now_us - s->measured_us < MEASURE_US)
+        return;
+    s->measured_us = now_us;
+    c = pg_conn_open(s->conf, PG_USE_READ, &ignored);
+    if (c && pg_slot_look(s, c, &state, &ignored) == 0)
+        measure(s, &state);
+    pg_conn_close(c);
 }
 
 /* ---- administration ------------------------------------------------------------------

@@ -8,15 +8,18 @@
  *                 (before PostgreSQL 17 slots are not copied to it)
  *   SLOT_LOST     WAL that it needed is gone (max_slot_wal_keep_size): changes are
  * missing SLOT_FOREIGN  physical, of another plugin or of another database SLOT_ORIGIN
- * the server is another one, or a backup that was restored: its log went back, so that
- * positions can no longer be compared PUBLICATION   it does not exist
+ * the server is another one, or its log went back (pg_origin.h) PUBLICATION   it does not
+ * exist, or leaves out a table or what happens to it
  *
- * What is known of the server stands in a small file of the state folder: its system
- * identifier and the furthest position that was confirmed. Names default to
- * relais_<territory>_<instance>. Units: LSN as uint64_t, bytes. Blocking: as pg_conn.
+ * That another process reads from it is no error here: opening the stream waits (RETRY).
+ * Names default to relais_<territory>_<instance>. Units: LSN as uint64_t, bytes.
+ * Blocking: as pg_conn.
  */
 
-#include "connectors/pg_conn.h"
+#include "connectors/pg_origin.h"
+#include "connectors/pg_stream.h"
+
+#define PG_SLOT_TABLES_MAX 64
 
 /* To be put into a source's table of keys. */
 /* clang-format off */
@@ -27,10 +30,20 @@
      .doc = "Publication ; à défaut le nom du slot."}
 /* clang-format on */
 
+struct pg_slot_table {
+    char schema[64];
+    char name[64];
+};
+
 struct pg_slot {
+    const struct relais_conf *conf;
     char name[64];
     char publication[64];
-    char origin_path[4096]; /* of the file in the state folder */
+    struct pg_origin origin;
+    struct pg_slot_table tables[PG_SLOT_TABLES_MAX]; /* to be published */
+    size_t table_count;
+    bool changes; /* updates, deletes and truncates too */
+    int64_t saved_us, measured_us;
 };
 
 struct pg_slot_state {
@@ -41,17 +54,33 @@ struct pg_slot_state {
     int64_t safe;               /* bytes until it is lost; -1: no limit */
 };
 
-/* Names from the configuration. CONF_VALUE. */
+/* Names from the configuration, the server as known so far. CONF_VALUE, STATE_BROKEN. */
 int pg_slot_init(struct pg_slot *s, const struct relais_conf *conf,
                  struct relais_error *err) RELAIS_MUST_CHECK;
+/* The tables that the connector's keys name (an outbox, those of a mapping, which are
+ * looked up by c). CONF_VALUE, errors of pg_mapping. */
+int pg_slot_read_tables(struct pg_slot *s, struct pg_conn *c,
+                        struct relais_error *err) RELAIS_MUST_CHECK;
 int pg_slot_look(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
                  struct relais_error *err) RELAIS_MUST_CHECK;
-/* Fit to be read from: else one of the errors above. */
-int pg_slot_verify(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
-                   struct relais_error *err) RELAIS_MUST_CHECK;
-/* The same, and the server is remembered. */
-int pg_slot_check(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
+/* Fit to be read from: else one of the errors above. Writes nothing. */
+int pg_slot_check(struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
                   struct relais_error *err) RELAIS_MUST_CHECK;
+/* The statement that makes the publication fit, into sql; 1: there is one, 0: it is fit.
+ */
+int pg_slot_publication_sql(const struct pg_slot *s, struct pg_conn *c,
+                            struct relais_buf *sql,
+                            struct relais_error *err) RELAIS_MUST_CHECK;
+
+/* Checks, remembers the server, opens the stream. */
+struct pg_stream *pg_slot_stream(struct pg_slot *s, bool messages,
+                                 struct relais_error *err) RELAIS_MUST_CHECK;
+/* To be called now and then while the stream is read: remembers what was confirmed (at
+ * most ten seconds late), measures what the slot retains. What fails is tried again. */
+void pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream);
+/* The same at the end; stream may be NULL. */
+void pg_slot_leave(struct pg_slot *s, const struct pg_stream *stream);
+
 /* Makes the slot; from PostgreSQL 17 on one that follows to a standby. */
 int pg_slot_create(const struct pg_slot *s, struct pg_conn *c,
                    struct relais_error *err) RELAIS_MUST_CHECK;
@@ -60,7 +89,5 @@ int pg_slot_drop(const struct pg_slot *s, struct pg_conn *c,
 /* All before `lsn` is given up. */
 int pg_slot_advance(const struct pg_slot *s, struct pg_conn *c, const char *lsn,
                     struct relais_error *err) RELAIS_MUST_CHECK;
-/* Forgets the server: the next one is taken for the right one. */
-int pg_slot_forget(const struct pg_slot *s, struct relais_error *err) RELAIS_MUST_CHECK;
 
 #endif

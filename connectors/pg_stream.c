@@ -101,7 +101,7 @@ static int stream_error(struct pg_stream *s, const PGresult *result, bool starte
     return pg_conn_error(s->conn, result, "replication", err);
 }
 
-static bool parse_lsn(const char *text, uint64_t *lsn_out)
+bool pg_lsn_parse(const char *text, uint64_t *lsn_out)
 {
     char *end;
     unsigned long long high, low;
@@ -129,7 +129,7 @@ static int ask_wanted(struct pg_stream *s, struct relais_error *err)
 
     if (!result)
         return -1;
-    if (PQntuples(result) != 1 || !parse_lsn(PQgetvalue(result, 0, 0), &s->wanted))
+    if (PQntuples(result) != 1 || !pg_lsn_parse(PQgetvalue(result, 0, 0), &s->wanted))
         rc = relais_error_set(err, RELAIS_E_PG_PROTOCOL, "replication",
                               "no position of the server");
     PQclear(result);

@@ -76,6 +76,9 @@ struct pg_event {
     struct relais_slice content;
 };
 
+/* "0/16B3748". */
+bool pg_lsn_parse(const char *text, uint64_t *lsn_out);
+
 struct pg_stream;
 
 struct pg_stream_options {

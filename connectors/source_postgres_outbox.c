@@ -19,11 +19,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH_MAX      256
-#define EVENTS_MAX     20000 /* of the log in one poll */
-#define PENDING_MAX    4096
-#define SHORT_WAIT_MS  2
-#define NAME_MAX_BYTES 64
+#define BATCH_MAX     256
+#define EVENTS_MAX    20000 /* of the log in one poll */
+#define PENDING_MAX   4096
+#define SHORT_WAIT_MS 2
 
 /* A transaction is confirmed when every record up to `ack` is durable. */
 struct pending {
@@ -35,8 +34,6 @@ struct source_outbox {
     const struct relais_conf *conf;
     struct outbox_form form;
     struct pg_slot slot;
-    char schema_name[NAME_MAX_BYTES];
-    char table_name[NAME_MAX_BYTES];
     const char *prefix;       /* of messages; NULL: none are read */
     struct pg_stream *stream; /* NULL: to be opened */
     bool told_update;
@@ -61,6 +58,7 @@ static void source_outbox_close(void *state)
 
     if (!o)
         return;
+    pg_slot_leave(&o->slot, o->stream);
     pg_stream_close(o->stream);
     outbox_form_release(&o->form);
     free(o);
@@ -141,8 +139,9 @@ static int give(struct source_outbox *o, const struct pg_event *e,
 
 static bool of_table(const struct source_outbox *o, const struct pg_event *e)
 {
-    return strcmp(e->relation->name, o->table_name) == 0 &&
-           strcmp(e->relation->schema, o->schema_name) == 0;
+    return o->slot.table_count &&
+           strcmp(e->relation->name, o->slot.tables[0].name) == 0 &&
+           strcmp(e->relation->schema, o->slot.tables[0].schema) == 0;
 }
 
 static int take_message(struct source_outbox *o, const struct pg_event *e,
@@ -165,7 +164,7 @@ static void tell_update(struct source_outbox *o)
         relais_log(RELAIS_LOG_WARN,
                    "table=%s.%s text=\"rows of the outbox are updated: an event is what "
                    "was inserted, updates are passed over\"",
-                   o->schema_name, o->table_name);
+                   o->slot.tables[0].schema, o->slot.tables[0].name);
     o->told_update = true;
 }
 
@@ -200,13 +199,7 @@ static int take_event(struct source_outbox *o, const struct pg_event *e,
 
 static int open_stream(struct source_outbox *o, struct relais_error *err)
 {
-    const struct pg_stream_options options = {
-        .slot = o->slot.name,
-        .publication = o->slot.publication,
-        .messages = o->prefix != NULL,
-    };
-
-    o->stream = pg_stream_open(o->conf, &options, err);
+    o->stream = pg_slot_stream(&o->slot, o->prefix != NULL, err);
     if (!o->stream)
         return -1;
     if (o->confirmed)
@@ -243,6 +236,7 @@ static int source_outbox_poll(void *state, struct relais_batch *out, int timeout
 
     if (!o->stream && open_stream(o, err))
         return -1;
+    pg_slot_tend(&o->slot, o->stream);
     for (int i = 0; i < EVENTS_MAX; i++) {
         int64_t left_us = out->count ? 0 : until_us - relais_monotonic_us();
         int got = next_event(o, left_us > 0 ? (int)(left_us / 1000) : 0, err);
@@ -271,42 +265,13 @@ static bool source_outbox_idle(void *state)
 /* ---- the connector -------------------------------------------------------------------
  */
 
-/* `schema.table` or `table`, without quotes. */
-static int split_name(struct source_outbox *o, const char *name, struct relais_error *err)
-{
-    const char *dot = strchr(name, '.');
-    size_t n = dot ? (size_t)(dot - name) : 0;
-
-    if (n >= NAME_MAX_BYTES || (dot && !n) ||
-        snprintf(o->schema_name, NAME_MAX_BYTES, "%.*s", dot ? (int)n : NAME_MAX_BYTES,
-                 dot ? name : "public") >= NAME_MAX_BYTES ||
-        snprintf(o->table_name, NAME_MAX_BYTES, "%s", dot ? dot + 1 : name) >=
-            NAME_MAX_BYTES ||
-        !*o->table_name || strchr(o->table_name, '.'))
-        return relais_error_set(err, RELAIS_E_CONF_VALUE, "[connector] table",
-                                "not a table's name: schema.table or table");
-    return 0;
-}
-
 static int configure(struct source_outbox *o, struct relais_error *err)
 {
     o->prefix = relais_conf_text(o->conf, "connector", "prefix");
-    if (split_name(o, relais_conf_text(o->conf, "connector", "table"), err))
-        return -1;
     return pg_slot_init(&o->slot, o->conf, err) ||
                    outbox_form_init(&o->form, o->conf, err)
                ? -1
                : 0;
-}
-
-static int check_slot(struct source_outbox *o, struct relais_error *err)
-{
-    struct pg_conn *c = pg_conn_open(o->conf, PG_USE_READ, err);
-    struct pg_slot_state state;
-    int rc = c ? pg_slot_check(&o->slot, c, &state, err) : -1;
-
-    pg_conn_close(c);
-    return rc;
 }
 
 static int source_outbox_open(void **state, const struct relais_conf *conf,
@@ -315,7 +280,7 @@ static int source_outbox_open(void **state, const struct relais_conf *conf,
     struct source_outbox *o = relais_zalloc(sizeof(*o));
 
     o->conf = conf;
-    if (configure(o, err) == 0 && check_slot(o, err) == 0 && open_stream(o, err) == 0) {
+    if (configure(o, err) == 0 && open_stream(o, err) == 0) {
         *state = o;
         return 0;
     }
@@ -339,11 +304,12 @@ static bool source_outbox_yields(const struct relais_conf *conf, size_t i, char 
 static const struct relais_conf_key keys[] = {
     PG_CONN_KEYS,
     PG_SLOT_KEYS,
-    {"connector", "table", RELAIS_CONF_TEXT, .def = "public.outbox",
-     .doc = "Table d'envoi, schema.table."},
+    {"connector", "table", RELAIS_CONF_TEXT,
+     .doc = "Table d'envoi, schema.table ; à défaut public.outbox, ou aucune si prefix "
+            "est donné."},
     {"connector", "prefix", RELAIS_CONF_TEXT,
-     .doc = "Lire aussi les messages pg_logical_emit_message(true, prefix, …) : le "
-            "contenu, ou {\"id\", \"payload\"}."},
+     .doc = "Lire les messages pg_logical_emit_message(true, prefix, …) : le contenu, ou "
+            "{\"id\", \"payload\"}."},
     OUTBOX_ROW_KEYS,
     {0},
 };

@@ -36,6 +36,7 @@ static void source_table_close(void *state)
     if (t->unsaved && pg_progress_write(t->path, &t->progress, &ignored))
         relais_error_clear(&ignored);
     PQclear(t->rows);
+    pg_slot_leave(&t->slot, t->stream);
     pg_stream_close(t->stream);
     pg_objects_close(&t->objects);
     pg_mapping_free(t->objects.mapping);
@@ -371,6 +372,7 @@ static int start(struct source_table *t, struct relais_error *err)
 
     if (set_names(t, err) || pg_progress_read(t->path, &t->progress, err) ||
         pg_objects_open(&t->objects, err) ||
+        pg_slot_read_tables(&t->slot, t->objects.conn, err) ||
         pg_slot_check(&t->slot, t->objects.conn, &slot, err) ||
         (strcmp(identity, "exiger") == 0 &&
          pg_mapping_check_identity(t->objects.mapping, t->objects.conn, err)))

@@ -95,10 +95,7 @@ static int take_event(struct source_table *t, const struct pg_event *e,
 
 static int open_stream(struct source_table *t, struct relais_error *err)
 {
-    const struct pg_stream_options options = {.slot = t->slot.name,
-                                              .publication = t->slot.publication};
-
-    t->stream = pg_stream_open(t->conf, &options, err);
+    t->stream = pg_slot_stream(&t->slot, false, err);
     if (!t->stream)
         return -1;
     if (t->confirmed)
@@ -112,6 +109,7 @@ int source_table_collect(struct source_table *t, int timeout_ms, struct relais_e
 
     if (!t->stream && open_stream(t, err))
         return -1;
+    pg_slot_tend(&t->slot, t->stream);
     for (int i = 0; i < EVENTS_MAX && !t->reading && !source_table_full(t); i++) {
         bool waits = t->in_transaction || !t->xid_count;
         int64_t left_us = waits ? until_us - relais_monotonic_us() : 0;

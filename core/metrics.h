@@ -45,6 +45,10 @@
     X(oldest_unacknowledged_since, age_us, "relais_oldest_unacknowledged_seconds",       \
       "Age du plus ancien message non acquitte")                                         \
     X(consumer_lag, gauge, "relais_consumer_lag_records", "Retard du lecteur")           \
+    X(slot_retained_bytes, gauge, "relais_slot_retained_bytes",                          \
+      "Journal (WAL) que le slot retient sur le serveur PostgreSQL")                     \
+    X(slot_safe_bytes, gauge, "relais_slot_safe_bytes",                                  \
+      "Octets de journal avant la perte du slot, -1 sans limite")                        \
     X(last_event, timestamp_us, "relais_last_event_timestamp_seconds",                   \
       "Dernier evenement acquitte ou remis")
 

@@ -13,6 +13,7 @@ block 'CREATE ROLE relais_puits' | sed "s/'…'/'x'/; s/DATABASE suivi/DATABASE 
 block 'INSERT INTO outbox' | sed '/^UPDATE/d' >"$work/insert.sql"
 check 'the outbox of the page is made' pg sql "$(cat "$work/outbox.sql")"
 check 'its role too' pg sql "$(cat "$work/source_role.sql")"
+pg sql 'CREATE ROLE relais_nu LOGIN'
 conf "$work/s/relais.ini" <<-END
 [connector]
 name = source_postgres_outbox
@@ -27,8 +28,22 @@ check 'what the application writes' pg sql "$(cat "$work/insert.sql")"
 check 'is published' "$relais" source "$work/s/relais.ini" --once
 read_topics "$work/topic.jsonl" payments.v1
 check 'once, with its amount' [ "$(grep -c '"montant_centimes":51230' "$work/topic.jsonl")" = 1 ]
-check 'doctor finds slot, publication and WAL in order' sh -c '"$1" doctor "$2" | grep -Ec "^ok +(slot|publication|WAL retenu|wal_level) " | grep -qx 4' - "$relais" "$work/s/relais.ini"
+check 'doctor finds slot, publication and WAL in order' sh -c '"$1" doctor "$2" | grep -Ec "^ok +(slot|publication|WAL retenu|wal_level|rôle) " | grep -qx 5' - "$relais" "$work/s/relais.ini"
 check 'slot status shows nothing wrong' "$relais" slot status "$work/s/relais.ini"
+end=$(pg sql 'SELECT pg_current_wal_insert_lsn() + 4096')
+pg sql 'CREATE TABLE autre AS SELECT generate_series(1, 1000)'
+check 'slot advance does not give up what Kafka lacks' exits 78 "$relais" slot advance "$work/s/relais.ini" --vers "$end"
+check 'but for --force' "$relais" slot advance "$work/s/relais.ini" --vers "$end" --force
+slot2() { "$relais" slot "$@" -X connector.slot=autre -X connector.publication=autre -X connector.table=public.autre; }
+slot2 create "$work/s/relais.ini" >"$work/create.out" 2>&1
+check 'without a publication slot create says the SQL' grep -q 'CREATE PUBLICATION "autre" FOR TABLE "public"."autre"' "$work/create.out"
+check 'and makes no slot' [ "$(pg sql "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'autre'")" = 0 ]
+check '--publication makes it, as the owner' slot2 create "$work/s/relais.ini" --publication -X connector.dsn="$pg_url"
+check 'slot status finds the table' slot2 status "$work/s/relais.ini"
+check 'a role without REPLICATION is told the SQL' sh -c '"$@" 2>&1 | grep -q "ALTER ROLE .* REPLICATION"' - \
+    "$relais" slot create "$work/s/relais.ini" -X connector.dsn="$(as relais_nu)" -X connector.slot=nu
+check 'slot drop wants to be told twice' exits 78 slot2 drop "$work/s/relais.ini"
+check 'slot drop' slot2 drop "$work/s/relais.ini" --oui
 
 conf "$work/k/relais.ini" <<-END
 [sink]

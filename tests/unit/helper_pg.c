@@ -62,6 +62,25 @@ struct relais_conf *helper_pg_conf_in(const char *folder,
     return conf_of(url(), folder, keys, more);
 }
 
+struct relais_conf *helper_pg_conf_dsn(const char *dsn, const char *folder,
+                                       const struct relais_conf_key *keys)
+{
+    return conf_of(dsn, folder, keys, NULL);
+}
+
+void helper_pg_url(const char *node, char out[256])
+{
+    char command[256];
+    FILE *said;
+
+    snprintf(command, sizeof(command), "PG_NODE=%s tests/pg.sh url", node);
+    said = popen(command, "r");
+    assert_non_null(said);
+    assert_non_null(fgets(out, 256, said));
+    assert_int_equal(pclose(said), 0);
+    out[strcspn(out, "\n")] = '\0';
+}
+
 char *helper_pg_sql(const char *sql)
 {
     PGconn *c = PQconnectdb(url());

@@ -17,6 +17,11 @@ struct relais_conf *helper_pg_conf_at(const char *dsn, const struct relais_conf_
 struct relais_conf *helper_pg_conf_in(const char *folder,
                                       const struct relais_conf_key *keys,
                                       const char *more);
+/* Both. */
+struct relais_conf *helper_pg_conf_dsn(const char *dsn, const char *folder,
+                                       const struct relais_conf_key *keys);
+/* Another server's dsn ("standby"). */
+void helper_pg_url(const char *node, char out[256]);
 /* Statements as the superuser, over a connection of its own; the last result's first
  * value ("" where there is none). Free. */
 char *helper_pg_sql(const char *sql);

@@ -24,6 +24,8 @@ struct fixture {
     struct relais_conf *conf;
     struct pg_conn *conn;
     struct pg_slot slot;
+    size_t table_count; /* of public.un, public.deux */
+    bool changes;
 };
 
 static int setup(void **state)
@@ -58,11 +60,37 @@ static int teardown(void **state)
     return 0;
 }
 
+static void reconnect(struct fixture *f)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    pg_conn_close(f->conn);
+    f->conn = pg_conn_open(f->conf, PG_USE_READ, &err);
+    assert_non_null(f->conn);
+}
+
+static int init(struct fixture *f, struct relais_error *err)
+{
+    static const char *const names[] = {"un", "deux"};
+
+    if (pg_slot_init(&f->slot, f->conf, err))
+        return -1;
+    for (size_t i = 0; i < f->table_count; i++) {
+        snprintf(f->slot.tables[i].schema, 64, "public");
+        snprintf(f->slot.tables[i].name, 64, "%s", names[i]);
+    }
+    f->slot.table_count = f->table_count;
+    f->slot.changes = f->changes;
+    return 0;
+}
+
+/* As a process that begins: what it remembers is in the file. */
 static struct relais_error check(struct fixture *f)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     struct pg_slot_state state;
-    int rc = pg_slot_check(&f->slot, f->conn, &state, &err);
+    int rc = init(f, &err) || pg_slot_check(&f->slot, f->conn, &state, &err) ||
+             pg_origin_write(&f->slot.origin, &err);
 
     assert_int_equal(rc != 0, err.code != RELAIS_E_OK);
     return err;
@@ -149,7 +177,128 @@ static void test_pg_slot_without_publication_says_how_to_make_it(void **state)
     free(helper_pg_sql("DROP PUBLICATION relais_dep93_essai"));
     err = check(f);
     assert_int_equal(err.code, RELAIS_E_PUBLICATION);
-    assert_non_null(strstr(err.text, "CREATE PUBLICATION relais_dep93_essai"));
+    assert_non_null(strstr(err.text, "CREATE PUBLICATION \"relais_dep93_essai\""));
+}
+
+static void test_pg_slot_publication_must_have_each_table(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err;
+
+    create(f);
+    free(helper_pg_sql("DROP TABLE IF EXISTS un, deux; CREATE TABLE un (i int); CREATE "
+                       "TABLE deux (i int); DROP PUBLICATION relais_dep93_essai; CREATE "
+                       "PUBLICATION relais_dep93_essai FOR TABLE un WITH (publish = "
+                       "'insert')"));
+    f->table_count = 1;
+    assert_int_equal(check(f).code, RELAIS_E_OK);
+    f->changes = true;
+    err = check(f);
+    assert_int_equal(err.code, RELAIS_E_PUBLICATION);
+    assert_non_null(strstr(err.text, "SET (publish"));
+    f->changes = false;
+    f->table_count = 2;
+    err = check(f);
+    assert_int_equal(err.code, RELAIS_E_PUBLICATION);
+    assert_non_null(strstr(err.text, "ALTER PUBLICATION \"relais_dep93_essai\" ADD TABLE "
+                                     "\"public\".\"deux\""));
+    free(helper_pg_sql("ALTER PUBLICATION relais_dep93_essai ADD TABLE deux"));
+    assert_int_equal(check(f).code, RELAIS_E_OK);
+    free(helper_pg_sql("DROP TABLE un, deux"));
+}
+
+static void test_pg_slot_remembers_what_was_confirmed(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    const struct pg_event *event;
+    struct pg_stream *stream;
+    uint64_t confirmed;
+
+    create(f);
+    free(helper_pg_sql("DROP TABLE IF EXISTS un; CREATE TABLE un (i int)"));
+    assert_int_equal(init(f, &err), 0);
+    stream = pg_slot_stream(&f->slot, false, &err);
+    if (!stream)
+        fail_msg("%s: %s", err.where, err.text);
+    for (int i = 0; i < 200 && !pg_stream_confirmed(stream); i++)
+        assert_true(pg_stream_next(stream, 50, &event, &err) >= 0);
+    confirmed = pg_stream_confirmed(stream);
+    assert_true(confirmed > 0);
+    pg_slot_leave(&f->slot, stream);
+    pg_stream_close(stream);
+    assert_int_equal(init(f, &err), 0);
+    assert_true(f->slot.origin.lsn >= confirmed);
+    assert_int_equal(f->slot.origin.timeline, 1);
+}
+
+/* A backup put back: the slot is there, as it was. */
+static void test_pg_slot_of_a_restored_backup_is_not_taken(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_slot_state look;
+
+    create(f);
+    pg_conn_close(f->conn);
+    f->conn = NULL;
+    helper_pg_server(NULL, "stop");
+    helper_pg_server(NULL, "clone sauvegarde");
+    helper_pg_server(NULL, "start");
+    reconnect(f);
+    free(helper_pg_sql("CREATE TABLE apres AS SELECT generate_series(1, 10000)"));
+    assert_int_equal(pg_slot_look(&f->slot, f->conn, &look, &err), 0);
+    assert_int_equal(check(f).code, RELAIS_E_OK);
+    f->slot.origin.lsn = look.server;
+    assert_int_equal(pg_origin_write(&f->slot.origin, &err), 0);
+    pg_conn_close(f->conn);
+    f->conn = NULL;
+    helper_pg_server(NULL, "stop");
+    helper_pg_server(NULL, "restore sauvegarde");
+    helper_pg_server(NULL, "start");
+    reconnect(f);
+    err = check(f);
+    assert_int_equal(err.code, RELAIS_E_SLOT_ORIGIN);
+    assert_non_null(strstr(err.text, "went back"));
+}
+
+/* A standby that is promoted goes on from where it was: with all that we confirmed, or
+ * without. */
+static void test_pg_slot_of_a_promoted_standby_is_taken_if_it_had_all(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_slot_state look;
+    struct relais_conf *conf = f->conf;
+    uint64_t before, after;
+    char dsn[256];
+
+    create(f);
+    assert_int_equal(check(f).code, RELAIS_E_OK);
+    helper_pg_server(NULL, "standby");
+    helper_pg_server("standby", "promote");
+    helper_pg_url("standby", dsn);
+    f->conf = helper_pg_conf_dsn(dsn, f->folder, keys);
+    reconnect(f);
+    create(f);
+    assert_int_equal(pg_slot_look(&f->slot, f->conn, &look, &err), 0);
+    after = look.server;
+    before = f->slot.origin.lsn;
+    assert_true(before < after);
+    /* what was confirmed is in its history */
+    assert_int_equal(check(f).code, RELAIS_E_OK);
+    assert_int_equal(f->slot.origin.timeline, 2);
+    /* what was confirmed came after it had left */
+    f->slot.origin.timeline = 1;
+    f->slot.origin.lsn = after;
+    assert_int_equal(pg_origin_write(&f->slot.origin, &err), 0);
+    err = check(f);
+    assert_int_equal(err.code, RELAIS_E_SLOT_ORIGIN);
+    assert_non_null(strstr(err.text, "timeline 2"));
+    relais_conf_free(f->conf);
+    f->conf = conf;
+    reconnect(f);
+    helper_pg_server("standby", "stop");
 }
 
 static void test_pg_slot_that_lost_its_wal_is_told(void **state)
@@ -180,15 +329,15 @@ static void test_pg_slot_of_another_server_is_not_taken(void **state)
     create(f);
     assert_int_equal(check(f).code, RELAIS_E_OK);
     free(helper_write(f->folder, "state/origine.relais_dep93_essai",
-                      "relais-origine-1 42 0\n", 0600));
+                      "relais-origine-1 42 0 1\n", 0600));
     assert_int_equal(check(f).code, RELAIS_E_SLOT_ORIGIN);
-    snprintf(text, sizeof(text), "relais-origine-1 %s FFFFFFFFFFFF\n", system);
+    snprintf(text, sizeof(text), "relais-origine-1 %s FFFFFFFFFFFF 1\n", system);
     free(helper_write(f->folder, "state/origine.relais_dep93_essai", text, 0600));
     err = check(f);
     assert_int_equal(err.code, RELAIS_E_SLOT_ORIGIN);
     assert_non_null(strstr(err.text, "went back"));
     relais_error_clear(&err);
-    assert_int_equal(pg_slot_forget(&f->slot, &err), 0);
+    assert_int_equal(pg_origin_forget(&f->slot.origin, &err), 0);
     assert_int_equal(check(f).code, RELAIS_E_OK);
     free(system);
 }
@@ -218,7 +367,11 @@ int main(void)
         T(of_another_use_is_foreign),
         T(of_another_database_is_foreign),
         T(without_publication_says_how_to_make_it),
+        T(publication_must_have_each_table),
+        T(remembers_what_was_confirmed),
         T(of_another_server_is_not_taken),
+        T(of_a_restored_backup_is_not_taken),
+        T(of_a_promoted_standby_is_taken_if_it_had_all),
         T(advances),
         T(that_lost_its_wal_is_told),
 #undef T

@@ -1,0 +1,35 @@
+#ifndef RELAIS_CONNECTORS_PG_ORIGIN_H
+#define RELAIS_CONNECTORS_PG_ORIGIN_H
+
+/* What a source knows of the server that it reads: its system identifier, its timeline
+ * and the furthest position that was confirmed to it, in a small file of the state
+ * folder. A position means the same only where the log has not gone back: on another
+ * server, a backup put back, or a standby that was promoted without our last changes,
+ * other changes stand at positions that we believe to have read.
+ *
+ * Errors: SLOT_ORIGIN; IO, DISK_FULL, STATE_BROKEN (the file). Blocking: as pg_conn.
+ */
+
+#include "connectors/pg_conn.h"
+
+struct pg_origin {
+    char path[4096];
+    char system[32];   /* "": nothing is known */
+    uint32_t timeline; /* 0: not known */
+    uint64_t lsn;      /* furthest confirmed */
+    bool unsaved;
+};
+
+int pg_origin_read(struct pg_origin *o, struct relais_error *err) RELAIS_MUST_CHECK;
+int pg_origin_write(struct pg_origin *o, struct relais_error *err) RELAIS_MUST_CHECK;
+int pg_origin_forget(struct pg_origin *o, struct relais_error *err) RELAIS_MUST_CHECK;
+/* Is the server that c leads to, whose log ends at server_lsn, still the one that is
+ * known? Then, and when nothing is known, it is known from now on (to be written). where:
+ * the slot's name. A timeline that grew out of ours after the furthest confirmed position
+ * is ours.
+ */
+int pg_origin_check(struct pg_origin *o, const struct relais_conf *conf,
+                    struct pg_conn *c, uint64_t server_lsn, const char *where,
+                    struct relais_error *err) RELAIS_MUST_CHECK;
+
+#endif
