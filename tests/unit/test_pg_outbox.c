@@ -1,6 +1,7 @@
 /* connectors/source_postgres_outbox against a server: what rows and messages become, in
  * which order, what is confirmed when, what comes again after a stop at any place. */
 #include "connectors/connector.h"
+#include "connectors/pg_conn.h"
 #include "core/loop.h"
 #include "helper_core.h"
 #include "helper_pg.h"
@@ -566,6 +567,36 @@ static void test_pg_outbox_foreign_changes_advance_the_slot(void **state)
     assert_int_equal(f->count, 0);
 }
 
+/* Without heartbeats: the database is quiet, its neighbour writes. */
+static void test_pg_outbox_quiet_database_retains_nothing_of_a_busy_cluster(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_conf *conf;
+    struct pg_conn *neighbour;
+    char dsn[512];
+    long long before;
+    bool marked = false;
+
+    free(helper_pg_sql("CREATE DATABASE voisine"));
+    snprintf(dsn, sizeof(dsn), "%s dbname=voisine", getenv("PG_URL"));
+    conf = helper_pg_conf_at(dsn, relais_source_postgres_outbox.keys, lines);
+    neighbour = pg_conn_open(conf, PG_USE_WRITE, &err);
+    assert_non_null(neighbour);
+    start(f);
+    assert_int_equal(pg_conn_run(neighbour, "voisine",
+                                 "CREATE TABLE t AS SELECT generate_series(1, 100000)",
+                                 &err),
+                     0);
+    before = helper_pg_number("SELECT pg_current_wal_flush_lsn() - '0/0'");
+    for (int i = 0; i < 500 && confirmed() < before; i++)
+        poll_once(f, true, &marked);
+    assert_true(confirmed() >= before);
+    pg_conn_close(neighbour);
+    relais_conf_free(conf);
+    free(helper_pg_sql("DROP DATABASE voisine"));
+}
+
 static void refused(struct fixture *f, const char *more, enum relais_code code)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -608,6 +639,7 @@ int main(void)
         T(lost_connections_lose_and_repeat_nothing),
         T(second_reader_waits_and_takes_over),
         T(foreign_changes_advance_the_slot),
+        T(quiet_database_retains_nothing_of_a_busy_cluster),
         T(wrong_configuration_is_refused),
 #undef T
     };
