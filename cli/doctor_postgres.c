@@ -1,5 +1,6 @@
 /* relais doctor: the database of a connector. */
 #include "cli/doctor.h"
+#include "connectors/pg_completeness.h"
 #include "connectors/pg_mapping.h"
 #include "connectors/pg_slot.h"
 #include "connectors/pg_target.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DIFFERENCE_S  300
 #define RETAINED_WARN (INT64_C(1) << 30)
 
 static void check_setting(struct doctor *d, struct pg_conn *c)
@@ -90,6 +92,29 @@ static void check_source(struct doctor *d, struct pg_conn *c)
         check_mapping(d, c);
 }
 
+/* Announced by control events and not written; events and control events come by
+ * different topics, a few minutes apart at most. */
+static void check_completeness(struct doctor *d, struct pg_conn *c, const char *schema)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    char *quoted = PQescapeIdentifier(pg_conn_raw(c), schema, strlen(schema));
+    bool there = false;
+    int64_t count = 0;
+
+    if (!quoted || pg_completeness_there(c, quoted, &there, &err) ||
+        (there && pg_completeness_differences(c, quoted, DIFFERENCE_S, &count, &err)))
+        doctor_error(d, "complétude", &err);
+    else if (!there)
+        doctor_unknown("complétude", "tables relais_recus et relais_controles absentes");
+    else if (count)
+        doctor_wrong(d, "complétude",
+                     "lire la vue relais_completude ; relais source --renvoi republie",
+                     "%" PRId64 " écarts entre annoncé et écrit", count);
+    else
+        doctor_ok("complétude", "tout ce qui a été annoncé est écrit");
+    PQfreemem(quoted);
+}
+
 /* Tables of the contracts that there are; one at least. */
 static void check_sink(struct doctor *d, struct pg_conn *c)
 {
@@ -99,7 +124,7 @@ static void check_sink(struct doctor *d, struct pg_conn *c)
 
     for (size_t i = 0; (contract = relais_catalog_at(i)); i++) {
         struct relais_error err = RELAIS_ERROR_INIT;
-        struct pg_target *t = pg_target_new(c, schema, contract->name, &err);
+        struct pg_target *t = pg_target_new(c, schema, contract->name, false, &err);
 
         if (t)
             doctor_ok("table", "%s : %zu colonnes, %zu autres tables", t->tables[0].name,
@@ -110,6 +135,7 @@ static void check_sink(struct doctor *d, struct pg_conn *c)
     if (!found)
         doctor_wrong(d, "tables", "relais sink ddl FICHIER.ini en donne le SQL",
                      "aucune dans le schéma %s, ou aucun droit d'y écrire", schema);
+    check_completeness(d, c, schema);
 }
 
 void doctor_postgres(struct doctor *d)

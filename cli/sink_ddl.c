@@ -171,6 +171,33 @@ static void put_contract(const struct ddl *d, const struct relais_contract *cont
            d->schema, table, contract->id_field);
 }
 
+/* connectors/pg_completeness.h */
+static void put_completeness(const struct ddl *d)
+{
+    printf(
+        "\n-- La preuve que rien ne manque : avec le topic de contrôle parmi ceux du "
+        "puits.\n"
+        "CREATE TABLE %s.relais_recus (\n    entete_id uuid PRIMARY KEY, depot text NOT "
+        "NULL, jour date NOT NULL, sujet text NOT NULL,\n    fait text, constate_le "
+        "timestamptz NOT NULL, centimes bigint\n);\n"
+        "CREATE INDEX ON %s.relais_recus (depot, jour, sujet, fait);\n"
+        "CREATE TABLE %s.relais_controles (\n    depot text, jour date, sujet text, "
+        "fait text, nombre bigint NOT NULL, centimes bigint NOT NULL,\n    constate_le "
+        "timestamptz NOT NULL, sequence bigint NOT NULL, recu_le timestamptz NOT NULL "
+        "DEFAULT now(),\n    PRIMARY KEY (depot, jour, sujet, fait)\n);\n",
+        d->schema, d->schema, d->schema);
+    printf(
+        "CREATE VIEW %s.relais_completude AS\n"
+        "SELECT c.depot, c.jour, c.sujet, c.fait, c.nombre AS annonce, count(r.*) AS "
+        "ecrit,\n       c.centimes AS annonce_centimes, CASE WHEN count(r.*) = "
+        "count(r.centimes) THEN coalesce(sum(r.centimes), 0) END AS ecrit_centimes, "
+        "c.recu_le\n"
+        "FROM %s.relais_controles c LEFT JOIN %s.relais_recus r USING (depot, jour, "
+        "sujet, fait)\n"
+        "GROUP BY c.depot, c.jour, c.sujet, c.fait, c.nombre, c.centimes, c.recu_le;\n",
+        d->schema, d->schema, d->schema);
+}
+
 /* A plain SQL name needs no quotes, and nothing else is taken. */
 static bool plain(const char *name)
 {
@@ -199,6 +226,7 @@ int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
         "    groupe text, topic text, partition integer,\n    suivant bigint NOT NULL, "
         "epoque bigint NOT NULL,\n    PRIMARY KEY (groupe, topic, partition)\n);\n",
         d.schema, d.schema);
+    put_completeness(&d);
     for (size_t i = 0; relais_catalog_at(i); i++) {
         const struct relais_contract *contract = relais_catalog_at(i);
 

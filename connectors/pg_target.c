@@ -1,4 +1,5 @@
 #include "connectors/pg_cell.h"
+#include "connectors/pg_completeness.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -165,9 +166,41 @@ static void put_name(struct relais_buf *out, bool *failed, struct pg_conn *c,
     PQfreemem(quoted);
 }
 
+static void put_literal(struct relais_buf *out, bool *failed, struct pg_conn *c,
+                        const char *text)
+{
+    char *quoted = PQescapeLiteral(pg_conn_raw(c), text, strlen(text));
+
+    if (!quoted || relais_buf_add_str(out, quoted))
+        *failed = true;
+    PQfreemem(quoted);
+}
+
+/* What a control sum counts of an event: its amount, a deduction below 0; null where the
+ * table has none. */
+static void put_amount(struct relais_buf *out, bool *failed,
+                       const struct pg_target_table *table)
+{
+    static const char *const amounts[] = {"montant_mensuel_centimes", "montant_centimes",
+                                          "montant_operation_centimes"};
+    size_t i = 0;
+
+    while (i < 3 && !has(table, amounts[i]))
+        i++;
+    if (i == 3) {
+        put(out, failed, "NULL::int8");
+        return;
+    }
+    put(out, failed, "coalesce(");
+    if (has(table, "sens"))
+        put(out, failed, "CASE sens WHEN 'DEDUCTION' THEN -1 ELSE 1 END * ");
+    put(out, failed, amounts[i]);
+    put(out, failed, ", 0)");
+}
+
 /* A template: $T the table, $M the temporary table, $C its columns, $K the key, $P the
  * temporary table of the main one, $G that of what changed, $S the assignments of an
- * update. */
+ * update, $R relais_recus, $A the amount, $N the contract, $$ a dollar. */
 static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c,
                          const char *schema, const struct pg_target *t,
                          const struct pg_target_table *table, const char *template)
@@ -197,8 +230,21 @@ static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c
             put(out, failed, "pg_temp.");
             put_name(out, failed, c, temporary);
             break;
+        case '$':
+            put(out, failed, "$");
+            break;
         case 'K':
             put_name(out, failed, c, t->key);
+            break;
+        case 'R':
+            put_name(out, failed, c, schema);
+            put(out, failed, ".relais_recus");
+            break;
+        case 'A':
+            put_amount(out, failed, table);
+            break;
+        case 'N':
+            put_literal(out, failed, c, t->contract);
             break;
         default:
             for (size_t i = 0; i < table->column_count; i++) {
@@ -249,8 +295,17 @@ static char *finish(struct relais_buf *out, bool failed)
 #define ADD_ALL_HISTORY                                                                  \
     "INSERT INTO $T ($C) SELECT $C FROM $P ON CONFLICT (entete_id) DO NOTHING; "
 
+#define COUNT_RECEIVED                                                                   \
+    "INSERT INTO $R (depot, jour, sujet, fait, entete_id, constate_le, centimes) "       \
+    "SELECT "                                                                            \
+    "entete_origine_depot, CASE WHEN entete_origine_depot ~ "                            \
+    "'^([0-9a-f]{16}|renvoi-[0-9]+)$$' THEN '-infinity'::date ELSE (entete_constate_le " \
+    "AT TIME ZONE 'Europe/Paris')::date END, $N, fait, entete_id, entete_constate_le, "  \
+    "$A FROM $M WHERE entete_origine_depot IS NOT NULL ON CONFLICT (entete_id) DO "      \
+    "NOTHING; "
+
 static int write_sql(struct pg_target *t, struct pg_conn *c, const char *schema,
-                     struct relais_error *err)
+                     bool counted, struct relais_error *err)
 {
     struct relais_buf create = RELAIS_BUF_INIT(SQL_MAX_BYTES);
     struct relais_buf merge = RELAIS_BUF_INIT(SQL_MAX_BYTES);
@@ -267,6 +322,9 @@ static int write_sql(struct pg_target *t, struct pg_conn *c, const char *schema,
                                    : ADD_ALL_HISTORY;
 
         put_template(&merge, &failed, c, schema, t, table, template);
+        if (counted && table->kind == PG_TARGET_MAIN && has(table, "fait") &&
+            has(table, "entete_origine_depot"))
+            put_template(&merge, &failed, c, schema, t, table, COUNT_RECEIVED);
         if (table->kind == PG_TARGET_HISTORY)
             continue;
         put_template(&create, &failed, c, schema, t, table, CREATE_ONE);
@@ -282,7 +340,8 @@ static int write_sql(struct pg_target *t, struct pg_conn *c, const char *schema,
 }
 
 struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
-                                const char *contract, struct relais_error *err)
+                                const char *contract, bool counted,
+                                struct relais_error *err)
 {
     struct pg_target *t = relais_zalloc(sizeof(*t));
     char name[64];
@@ -296,7 +355,7 @@ struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
     for (int i = 0; r && rc == 0 && i < PQntuples(r); i++)
         rc = add_column(t, name, r, i, err);
     if (r && rc == 0 && check_tables(t, schema, name, err) == 0 &&
-        write_sql(t, c, schema, err) == 0) {
+        write_sql(t, c, schema, counted, err) == 0) {
         PQclear(r);
         return t;
     }

@@ -52,9 +52,10 @@ struct pg_target {
     char *merge_sql;  /* from them into the tables, in one transaction */
 };
 
-/* schema: the SQL schema, unquoted. */
+/* schema: the SQL schema, unquoted. counted: what is written enters relais_recus
+ * (pg_completeness.h). */
 struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
-                                const char *contract,
+                                const char *contract, bool counted,
                                 struct relais_error *err) RELAIS_MUST_CHECK;
 void pg_target_free(struct pg_target *t);
 

@@ -9,6 +9,7 @@
  * its own position, and events are read again from there.
  */
 #include "connectors/connector.h"
+#include "connectors/pg_completeness.h"
 #include "connectors/pg_positions.h"
 #include "connectors/pg_target.h"
 
@@ -20,12 +21,16 @@
 struct sink_postgres {
     const struct relais_conf *conf;
     const char *schema; /* SQL */
+    char *quoted;       /* the same, quoted */
     char *table;        /* of the positions, quoted */
     struct pg_conn *conn;
     struct pg_positions positions;
     struct pg_target *targets[TARGETS_MAX];
     size_t target_count;
     bool in_doubt; /* the connection was lost in a transaction */
+    bool counted;  /* the tables of the proof of completeness are there */
+    const struct relais_value **controls; /* of the transaction under way */
+    size_t control_count;
 };
 
 static void drop_session(struct sink_postgres *s)
@@ -45,23 +50,29 @@ static void sink_postgres_close(void *state)
         return;
     drop_session(s);
     pg_positions_clear(&s->positions);
+    free(s->controls);
     free(s->table);
+    free(s->quoted);
     free(s);
 }
 
-static int name_table(struct sink_postgres *s, struct relais_error *err)
+static int name_tables(struct sink_postgres *s, struct relais_error *err)
 {
-    struct relais_buf name = RELAIS_BUF_INIT(256), quoted = RELAIS_BUF_INIT(512);
+    struct relais_buf name = RELAIS_BUF_INIT(512);
+    char *quoted = PQescapeIdentifier(pg_conn_raw(s->conn), s->schema, strlen(s->schema));
     int rc = -1;
 
-    if (relais_buf_printf(&name, "\"%s\".relais_positions", s->schema) == 0 &&
-        pg_conn_quote_name(s->conn, name.data, &quoted, err) == 0) {
+    if (!quoted)
+        return pg_conn_error(s->conn, NULL, "connector.sql_schema", err);
+    if (relais_buf_printf(&name, "%s.relais_positions", quoted) == 0) {
+        free(s->quoted);
         free(s->table);
-        s->table = relais_buf_take(&quoted, NULL);
-        rc = 0;
+        s->quoted = relais_strdup(quoted);
+        s->table = relais_buf_take(&name, NULL);
+        rc = pg_completeness_there(s->conn, s->quoted, &s->counted, err);
     }
+    PQfreemem(quoted);
     relais_buf_release(&name);
-    relais_buf_release(&quoted);
     return rc;
 }
 
@@ -77,7 +88,7 @@ static int session(struct sink_postgres *s, struct relais_error *err)
         s->conn = pg_conn_open(s->conf, PG_USE_WRITE, err);
         if (!s->conn)
             return -1;
-        if (pg_conn_run(s->conn, "session", synchronous, err) || name_table(s, err)) {
+        if (pg_conn_run(s->conn, "session", synchronous, err) || name_tables(s, err)) {
             drop_session(s);
             return -1;
         }
@@ -127,7 +138,7 @@ static struct pg_target *target_of(struct sink_postgres *s, const char *contract
                          TARGETS_MAX);
         return NULL;
     }
-    t = pg_target_new(s->conn, s->schema, contract, err);
+    t = pg_target_new(s->conn, s->schema, contract, s->counted, err);
     if (!t)
         return NULL;
     if (pg_conn_run(s->conn, t->tables[0].name, t->create_sql, err)) {
@@ -172,8 +183,20 @@ static int merge(struct sink_postgres *s, struct relais_error *err)
     return 0;
 }
 
+static int announce(struct sink_postgres *s, struct relais_error *err)
+{
+    const char *topics = relais_conf_text(s->conf, "sink", "topics");
+
+    for (size_t i = 0; i < s->control_count; i++)
+        if (pg_completeness_announce(s->conn, s->quoted, topics ? topics : "",
+                                     s->controls[i], err))
+            return -1;
+    return 0;
+}
+
 static void clear_rows(struct sink_postgres *s)
 {
+    s->control_count = 0;
     for (size_t i = 0; i < s->target_count; i++)
         pg_target_clear(s->targets[i]);
 }
@@ -184,7 +207,7 @@ static int transact(struct sink_postgres *s, struct relais_error *err)
     struct relais_error why = RELAIS_ERROR_INIT;
 
     if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 && merge(s, &why) == 0 &&
-        pg_positions_move(&s->positions, s->conn, &why) == 0 &&
+        announce(s, &why) == 0 && pg_positions_move(&s->positions, s->conn, &why) == 0 &&
         pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
         pg_positions_settle(&s->positions, true);
         clear_rows(s);
@@ -211,6 +234,7 @@ static int gather(struct sink_postgres *s, const struct relais_record *const *re
                   size_t from, size_t to, size_t *bad_out, struct relais_error *err)
 {
     clear_rows(s);
+    s->controls = relais_realloc(s->controls, (to - from + 1) * sizeof(*s->controls));
     for (size_t i = from; i < to; i++) {
         const struct relais_record *rec = records[i];
         struct pg_position *at =
@@ -223,6 +247,16 @@ static int gather(struct sink_postgres *s, const struct relais_record *const *re
                                     "partition %d is not ours", (int)rec->partition);
         if (rec->offset < at->ahead)
             continue; /* written before the connection was lost */
+        if (strcmp(rec->schema, PG_CONTROL_CONTRACT) == 0) {
+            if (!s->counted)
+                return relais_error_set(err, RELAIS_E_PG_SCHEMA, "relais_controles",
+                                        "no such table in the schema %.60s (relais sink "
+                                        "ddl FILE.ini says the SQL)",
+                                        s->schema);
+            s->controls[s->control_count++] = rec->value;
+            at->ahead = rec->offset + 1;
+            continue;
+        }
         t = target_of(s, rec->schema, err);
         if (!t || pg_target_add(t, rec->value, i, err))
             return -1;

@@ -10,7 +10,7 @@ cnaf "$work/s"
 "$relais" topics apply -c "$work/s/relais.ini" >/dev/null || exit 1
 conf "$work/k/relais.ini" <<-END
 [sink]
-topics = eligibility
+topics = eligibility, control
 batch_records = 200
 flush_ms = 100
 [connector]
@@ -57,6 +57,13 @@ check 'the topic holds events of each file' [ "$(wc -l <"$work/topic.jsonl")" -g
 same 'rows, lists and history are what the topic says' "$work/want.txt" "$work/got.txt"
 ids=$(python3 -c 'import json,sys; print(len({json.loads(l)["value"]["entete"]["id"] for l in open(sys.argv[1])}))' "$work/topic.jsonl")
 check 'each event is in the history once' [ "$(rows)" = "$ids" ]
+proved() { [ "$(pg sql 'SELECT count(*) FROM relais.relais_completude')" -ge 4 ] &&
+	[ "$(pg sql 'SELECT count(*) FROM relais.relais_completude WHERE annonce <> ecrit OR annonce_centimes <> ecrit_centimes')" = 0 ]; }
+wait_for 30 proved || pg sql 'SELECT * FROM relais.relais_completude'
+check 'all that control events announce was written, to the centime' proved
+pg sql "DELETE FROM relais.relais_recus WHERE entete_id = (SELECT min(entete_id::text)::uuid FROM relais.relais_recus); UPDATE relais.relais_controles SET recu_le = now() - interval '1 hour'"
+"$relais" doctor "$work/k/relais.ini" >"$work/doctor.txt" 2>&1
+check 'doctor names a difference' grep -q '!! *complétude *1 écart' "$work/doctor.txt"
 halt one
 check 'SIGTERM ends the sink with 0' [ "$status" = 0 ]
 check 'no row is in a log' sh -c '! grep -E "Failing row|Key \(|DETAIL" "$1"/*.err' - "$work"

@@ -13,8 +13,11 @@
 
 #include <cmocka.h>
 
-#define CONTRACT "fr.essai.EvenementEssai"
+#define CONTRACT "fr.relais.essai.EvenementEssai"
 #define TOPIC    "dep93.essai.v1"
+
+static const struct relais_conf_key sink_keys[] = {
+    {"sink", "topics", RELAIS_CONF_TEXT, .def = "essai", .doc = "essai"}, {0}};
 
 struct fixture {
     struct relais_conf *conf;
@@ -130,6 +133,57 @@ static void row_is(const char *select, const char *want)
     free(got);
 }
 
+/* The tables of the proof, as relais sink ddl prints them, with texts for ids. */
+static void make_proof(void)
+{
+    free(helper_pg_sql(
+        "ALTER TABLE relais.evenement_essai ADD fait text, ADD montant_centimes bigint;"
+        "CREATE TABLE relais.relais_recus (entete_id text PRIMARY KEY, depot text, jour "
+        "date, sujet text, fait text, constate_le timestamptz, centimes bigint);"
+        "CREATE TABLE relais.relais_controles (depot text, jour date, sujet text, fait "
+        "text, nombre bigint, centimes bigint, constate_le timestamptz, sequence bigint, "
+        "recu_le timestamptz DEFAULT now(), PRIMARY KEY (depot, jour, sujet, fait));"
+        "CREATE VIEW relais.relais_completude AS SELECT c.depot, c.jour, c.sujet, "
+        "c.fait, "
+        "c.nombre AS annonce, count(r.*) AS ecrit, c.centimes AS annonce_centimes, "
+        "coalesce(sum(r.centimes), 0) AS ecrit_centimes, c.recu_le FROM "
+        "relais.relais_controles c LEFT JOIN relais.relais_recus r USING (depot, jour, "
+        "sujet, fait) GROUP BY c.depot, c.jour, c.sujet, c.fait, c.nombre, c.centimes, "
+        "c.recu_le"));
+}
+
+static void paid(struct fixture *f, const char *id, const char *depot, const char *when,
+                 int centimes)
+{
+    char json[512];
+
+    snprintf(json, sizeof(json),
+             "{\"essai\":\"o%s\",\"fait\":\"EMIS\",\"montant_centimes\":%d,\"entete\":{"
+             "\"id\":\"%s\",\"constate_le\":\"%s\",\"sequence\":1,\"origine\":{\"depot\":"
+             "\"%s\"}}}",
+             id, centimes, id, when, depot);
+    add(f, json);
+}
+
+static void control(struct fixture *f, const char *depot, const char *day, int sequence,
+                    int count, int centimes)
+{
+    char json[1024];
+
+    snprintf(json, sizeof(json),
+             "{\"depot\":\"%s\",\"entete\":{\"survenu_le\":\"%s\",\"constate_le\":\"2026-"
+             "02-01T00:00:00Z\",\"sequence\":%d},\"publies\":[{\"sujet\":\"" CONTRACT
+             "\",\"fait\":\"EMIS\",\"nombre\":%d,\"centimes\":%d},{\"sujet\":"
+             "\"fr.relais.ailleurs.X\",\"fait\":\"A\",\"nombre\":9,\"centimes\":9}]}",
+             depot, day, sequence, count, centimes);
+    add(f, json);
+    f->batch.last->schema = "fr.relais.control.EvenementControle";
+}
+
+#define PROOF                                                                            \
+    "SELECT coalesce(string_agg(concat_ws(' ', depot, jour, annonce, ecrit, "            \
+    "annonce_centimes, ecrit_centimes), ',' ORDER BY depot, jour), '') FROM "            \
+    "relais.relais_completude"
 #define ROWS                                                                             \
     "SELECT coalesce(string_agg(essai || n, ' ' ORDER BY essai), '') FROM "              \
     "relais.evenement_essai"
@@ -422,6 +476,44 @@ static void test_pg_sink_the_application_s_columns_are_not_touched(void **state)
     relais_conf_free(conf);
 }
 
+static void test_pg_sink_proves_that_nothing_is_missing(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    size_t done;
+
+    make_proof();
+    relais_conf_free(f->conf);
+    f->conf = helper_pg_conf(relais_sink_postgres.keys, NULL);
+    relais_conf_admit(f->conf, sink_keys);
+    f->ops->close(f->sink);
+    assert_int_equal(f->ops->open(&f->sink, f->conf, &err), 0);
+    own(f, f->sink);
+    paid(f, "1", "0123456789abcdef", "2026-01-01T10:00:00Z", 100);
+    paid(f, "2", "0123456789abcdef", "2026-01-01T10:00:00Z", 250);
+    control(f, "0123456789abcdef", "2026-01-01", 1, 3, 400);
+    must_write(f);
+    row_is(PROOF, "0123456789abcdef -infinity 3 2 400 350");
+    paid(f, "2", "0123456789abcdef", "2026-01-01T10:00:00Z", 250); /* again */
+    paid(f, "3", "0123456789abcdef", "2026-01-01T10:00:00Z", 50);
+    must_write(f);
+    row_is(PROOF, "0123456789abcdef -infinity 3 3 400 400");
+    /* a log's days are Paris's; a later control event of a day replaces the earlier */
+    paid(f, "4", "relais_slot", "2026-01-31T22:30:00Z", 1);
+    paid(f, "5", "relais_slot", "2026-01-31T23:30:00Z", 2);
+    control(f, "relais_slot", "2026-01-31", 2, 1, 1);
+    control(f, "relais_slot", "2026-02-01", 3, 7, 7);
+    control(f, "relais_slot", "2026-02-01", 4, 1, 2);
+    control(f, "relais_slot", "2026-02-01", 3, 7, 7);
+    must_write(f);
+    row_is(PROOF, "0123456789abcdef -infinity 3 3 400 400,relais_slot 2026-01-31 1 1 1 "
+                  "1,relais_slot 2026-02-01 1 1 2 2");
+    /* a record that was refused is not counted */
+    event(f, "bad", "9", 1, 1, 5000);
+    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    row_is("SELECT count(*) FROM relais.relais_recus", "5");
+}
+
 static void test_pg_sink_absent_table_says_how_to_make_it(void **state)
 {
     struct fixture *f = *state;
@@ -474,6 +566,7 @@ int main(void)
         T(lost_connections_write_once),
         T(position_that_went_back_is_asked_anew),
         T(the_application_s_columns_are_not_touched),
+        T(proves_that_nothing_is_missing),
         T(absent_table_says_how_to_make_it),
         T(large_batches_go_whole),
 #undef T

@@ -1,0 +1,37 @@
+#ifndef RELAIS_CONNECTORS_PG_COMPLETENESS_H
+#define RELAIS_CONNECTORS_PG_COMPLETENESS_H
+
+/* The proof that a sink has everything: what control events announce (EvenementControle:
+ * so many events of a subject and a fait, so many centimes, in a depot) beside what was
+ * written. In the sink's SQL schema:
+ *
+ *   relais_recus      one row an event that was written (its id once, whatever comes
+ *                     again): depot, day, subject, fait, centimes
+ *   relais_controles  one row a subject and fait that a control event announces; the
+ * newer of a depot and day holds (contract A1) relais_completude a view: depot, jour,
+ * sujet, fait, annonce, ecrit, annonce_centimes, ecrit_centimes, recu_le
+ *
+ * jour: of a log the day in Paris of constate_le; of a file, which is one depot,
+ * -infinity. Rows enter in the transaction of the events. Errors: of pg_conn.
+ */
+
+#include "connectors/pg_conn.h"
+#include "core/record.h"
+
+#define PG_CONTROL_CONTRACT "fr.relais.control.EvenementControle"
+
+/* Are the tables there? schema: quoted. */
+int pg_completeness_there(struct pg_conn *c, const char *schema, bool *there_out,
+                          struct relais_error *err) RELAIS_MUST_CHECK;
+/* What a control event announces of the subjects that `topics` (families or topics,
+ * separated by commas) bring. In the transaction under way. */
+int pg_completeness_announce(struct pg_conn *c, const char *schema, const char *topics,
+                             const struct relais_value *control,
+                             struct relais_error *err) RELAIS_MUST_CHECK;
+/* Subjects and faits of a depot and day that differ although they were announced
+ * `after_s` seconds ago. */
+int pg_completeness_differences(struct pg_conn *c, const char *schema, int after_s,
+                                int64_t *count_out,
+                                struct relais_error *err) RELAIS_MUST_CHECK;
+
+#endif
