@@ -127,8 +127,9 @@ ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-f
 san: deps-extra
 	@$(SUB) BUILD=$(BUILD)/asan OPT='-O1 -g' SAN='$(ASAN)' all units tools
 	@$(SUB) BUILD=$(BUILD)/tsan OPT='-O1 -g' SAN=-fsanitize=thread all units tools
-	@ASAN_OPTIONS=detect_leaks=1 tests/run.sh $(BUILD)/asan unit pipeline
-	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp setarch -R tests/run.sh $(BUILD)/tsan unit pipeline
+	@rc=0; ASAN_OPTIONS=detect_leaks=1 tests/run.sh $(BUILD)/asan unit pipeline || rc=1; \
+	TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp setarch -R tests/run.sh $(BUILD)/tsan unit pipeline || rc=1; \
+	exit $$rc
 
 valgrind: deps-extra
 	@$(SUB) all units

@@ -510,7 +510,7 @@ static void test_pg_outbox_more_unacknowledged_transactions_than_fit_wait(void *
 static void test_pg_outbox_lost_connections_lose_and_repeat_nothing(void **state)
 {
     struct fixture *f = *state;
-    bool marked;
+    bool marked = false;
 
     start(f);
     for (int i = 1; i <= 30; i++) {
