@@ -35,6 +35,10 @@ check 'its position was committed' test ! -s "$work/again"
 "${abonne[@]}" 127.0.0.1:1 http://127.0.0.1:1 x </dev/null >"$work/away.out" 2>"$work/away.err" &
 pids[away]=$!
 check 'without a broker it says so' wait_for 20 grep -q '^BROKER_DOWN ' "$work/away.err"
-# with AddressSanitizer a library below (p11-kit) waits for ever in its own ending
-if [ ${#abonne[@]} = 1 ]; then halt away; else halt away KILL; status=0; fi
-[ "$status" = 0 ] && ok 'and still ends when told' || not_ok "and ends with $status"
+if [ ${#abonne[@]} = 1 ]; then
+	halt away
+	[ "$status" = 0 ] && ok 'and still ends when told' || not_ok "and ends with $status"
+else
+	halt away KILL
+	skip 'and still ends when told' 'with a sanitizer p11-kit waits for ever in its own ending'
+fi
