@@ -366,10 +366,12 @@ static void test_answers_that_are_no_registrys_are_refused(void **state)
         {"GET /schemas/ids/8", 403, "", 0},
     };
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct fake *fake = FAKE(answers);
-    struct relais_registry *reg = client(fake->port, "");
+    struct relais_registry *reg;
+    struct fake *fake;
 
     memset(huge, ' ', sizeof(huge) - 1);
+    fake = FAKE(answers);
+    reg = client(fake->port, "");
     for (int id = 1; id <= 8; id++) {
         relais_error_clear(&err);
         assert_null(relais_registry_schema(reg, id, &err));
