@@ -73,7 +73,10 @@ int mtx_init(mtx_t *mutex, int type)
     return answer(rc);
 }
 
-int mtx_lock(mtx_t *mutex) { return answer(pthread_mutex_lock((pthread_mutex_t *)mutex)); }
+int mtx_lock(mtx_t *mutex)
+{
+    return answer(pthread_mutex_lock((pthread_mutex_t *)mutex));
+}
 
 int mtx_unlock(mtx_t *mutex)
 {
@@ -82,9 +85,15 @@ int mtx_unlock(mtx_t *mutex)
 
 void mtx_destroy(mtx_t *mutex) { pthread_mutex_destroy((pthread_mutex_t *)mutex); }
 
-int cnd_init(cnd_t *cond) { return answer(pthread_cond_init((pthread_cond_t *)cond, NULL)); }
+int cnd_init(cnd_t *cond)
+{
+    return answer(pthread_cond_init((pthread_cond_t *)cond, NULL));
+}
 
-int cnd_signal(cnd_t *cond) { return answer(pthread_cond_signal((pthread_cond_t *)cond)); }
+int cnd_signal(cnd_t *cond)
+{
+    return answer(pthread_cond_signal((pthread_cond_t *)cond));
+}
 
 int cnd_broadcast(cnd_t *cond)
 {
