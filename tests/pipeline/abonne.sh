@@ -13,7 +13,7 @@ export LD_LIBRARY_PATH=$BUILD
 abonne=("$work/abonne")
 for runtime in asan tsan; do
 	readelf -d "$BUILD/librelais.so.1" | grep -q "NEEDED.*lib$runtime" &&
-	    abonne=(env "LD_PRELOAD=$(${CC:-cc} -print-file-name=lib$runtime.so)" "$work/abonne")
+	    abonne=(env "LD_PRELOAD=$(${CC:-cc} -print-file-name=lib$runtime.so)${LD_PRELOAD:+:$LD_PRELOAD}" "$work/abonne")
 done
 check 'the library names itself librelais.so.1' sh -c 'readelf -d "$0" | grep -q "NEEDED.*librelais.so.1"' "$work/abonne"
 broker || exit 1
