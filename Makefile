@@ -15,7 +15,7 @@ PKG_BUILD := gcc libc6-dev pkg-config librdkafka-dev libjansson-dev libexpat1-de
              libcurl4-openssl-dev libssl-dev zlib1g-dev liblmdb-dev libavro-dev libpq-dev
 PKG_TEST  := $(PKG_BUILD) libcmocka-dev clang clang-format-14? python3 python3-cryptography curl openssl \
              maven default-jre-headless postgresql
-PKG_EXTRA := $(PKG_TEST) valgrind libclang-rt-14-dev? libclang-rt-19-dev?
+PKG_EXTRA := $(PKG_TEST) valgrind time libclang-rt-14-dev? libclang-rt-19-dev?
 
 PKGS     := rdkafka jansson expat libmicrohttpd libcurl libcrypto zlib libpq
 WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2 -Wvla -Wstrict-prototypes -Wno-unused-parameter

@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 
-#define BATCH_MAX   1000 /* of a transaction: its dirty pages are memory */
+/* Of a transaction: its dirty pages are memory. Large values fill pages of their own. */
+#define BATCH_MAX   3000
+#define BATCH_BYTES (1u << 20)
 #define OFFSETS_MAX 512
 
 struct offset {
@@ -170,6 +172,17 @@ static int write_rows(struct source *s, size_t ready, struct relais_error *err)
     return store_commit(s->store, err);
 }
 
+/* How many of those that are ready go into one transaction. */
+static size_t batch_of(struct inflight *ring, size_t ready)
+{
+    uint64_t first = inflight_first(ring);
+    size_t count = 0, bytes = 0;
+
+    while (count < ready && count < BATCH_MAX && bytes < BATCH_BYTES)
+        bytes += inflight_at(ring, first + count++)->value.len;
+    return count;
+}
+
 int source_commit(struct source *s, struct relais_error *err)
 {
     struct inflight *ring = publisher_ring(s->publisher);
@@ -177,8 +190,7 @@ int source_commit(struct source *s, struct relais_error *err)
     uint64_t first = inflight_first(ring), ack;
 
     s->committed_us = relais_monotonic_us();
-    if (ready > BATCH_MAX)
-        ready = BATCH_MAX;
+    ready = batch_of(ring, ready);
     if (!ready)
         return 0;
     if (write_rows(s, ready, err))

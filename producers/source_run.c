@@ -12,7 +12,7 @@
 #define STOP_S           30
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS  5000
-#define COMMIT_RECORDS   1000
+#define COMMIT_RECORDS   3000
 #define COMMIT_US        INT64_C(200000)
 #define NOTICES_US       INT64_C(10000000)
 #define LOG_AGAIN_US     INT64_C(30000000)

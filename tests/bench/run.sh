@@ -4,6 +4,7 @@
 #   PAIRS=9      pairs of publish and consume
 #   EVENTS=400000  messages of one run
 #   DOSSIERS=100000  of the large integration
+#   PG_ROWS=200000  of PostgreSQL's rows (postgres.sh)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=$(cd "$1" && pwd) || exit 1
@@ -93,6 +94,7 @@ territory=dep92
 conf "$work/topics.ini" </dev/null
 "$relais" topics apply -c "$work/topics.ini" >/dev/null
 integration "$DOSSIERS" 092
+. tests/bench/postgres.sh
 python3 - "$rows" "$BUILD/bench.json" <<'END'
 import json, sys
 keys = ("name", "ours", "yardstick", "ratio", "unit", "target", "pairs")

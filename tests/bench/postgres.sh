@@ -1,0 +1,70 @@
+# postgres.sh -- sourced by run.sh: an outbox to a topic beside pg_recvlogical on the same
+# WAL, the topic to a table beside COPY of the same rows. One run each, start of the process
+# included; PG_ROWS rows.
+PG_ROWS=${PG_ROWS:-200000}
+pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+seconds_of() { # COMMAND...: seconds, CPU seconds
+	local t0=$EPOCHREALTIME
+	\time -f '%U %S' -o "$work/time" "$@" >>"$work/bench.out" 2>>"$work/bench.err" || echo "run.sh: $1 failed" >&2
+	awk -v a="$t0" -v b="$EPOCHREALTIME" '{print b - a, $1 + $2}' "$work/time"
+}
+rate_row() { # NAME OURS_SECONDS YARD_SECONDS TARGET
+	row "$1" "$(awk -v n="$PG_ROWS" -v s="$2" 'BEGIN {printf "%.0f", n / s}')" \
+	    "$(awk -v n="$PG_ROWS" -v s="$3" 'BEGIN {printf "%.0f", n / s}')" \
+	    "$(awk -v a="$3" -v b="$2" 'BEGIN {printf "%.3f", a / b}')" rows/s "$4" 1
+}
+cpu_row() { row "  CPU" "$(awk -v n="$PG_ROWS" -v s="$1" 'BEGIN {printf "%.1f", s / n * 1e6}')" - - 's/M events' "$2" 1; }
+
+from_outbox() { # ROWS_A_TRANSACTION TARGET CPU_TARGET TERRITORY
+	local ours yard cpu ini=$work/pg$1/relais.ini rest
+	territory=$4
+	PG_EXTRA=$'max_wal_size = 2GB\nmax_slot_wal_keep_size = -1\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || return 1
+	pg sql 'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)'
+	pg sql "CREATE PUBLICATION relais_${4}_essai FOR TABLE outbox"
+	conf "$ini" <<-END
+	[connector]
+	name = source_postgres_outbox
+	schema = EvenementPaiement
+	dsn = $pg_url
+	END
+	"$relais" topics apply -c "$ini" >/dev/null && "$relais" slot create "$ini" >/dev/null || return 1
+	pg sql "SELECT pg_create_logical_replication_slot('yard', 'pgoutput')" >/dev/null
+	pg sql "DO \$\$ BEGIN FOR t IN 0..$((PG_ROWS / $1 - 1)) LOOP INSERT INTO outbox
+	  SELECT lpad((t * $1 + i)::text, 32, '0')::uuid, 'paiement', lpad(((t * $1 + i) % 50000)::text, 8, '0') || '093', 'EMIS',
+	    jsonb_build_object('paiement', ('1' || lpad((t * $1 + i)::text, 31, '0'))::uuid, 'prestation', 'RSA', 'fait', 'EMIS', 'etat', 'EMIS',
+	      'mois', '2026-01-01', 'montant_centimes', 100 + i, 'sens', 'AJOUT', 'destinataire', 'ALLOCATAIRE',
+	      'entete', jsonb_build_object('survenu_le', '2026-01-05')) FROM generate_series(1, $1) i; COMMIT; END LOOP; END \$\$"
+	read -r yard rest < <(seconds_of "$pg_bin/pg_recvlogical" -d "$pg_url" --slot yard --start -f /dev/null \
+	    --endpos "$(pg sql 'SELECT pg_current_wal_flush_lsn()')" -o proto_version=1 -o "publication_names=relais_${4}_essai")
+	read -r ours cpu < <(seconds_of "$relais" source "$ini" --once)
+	rate_row "outbox -> topic, $1 a transaction" "$ours" "$yard" "$2"
+	cpu_row "$cpu" "$3"
+	pg down
+}
+
+to_table() { # TERRITORY of events that are there
+	local ours yard cpu rest ini=$work/pgsink/relais.ini
+	territory=$1
+	PG_EXTRA=$'max_wal_size = 2GB\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || return 1
+	conf "$ini" <<-END
+	[sink]
+	topics = payments
+	batch_records = 5000
+	[connector]
+	name = sink_postgres
+	dsn = $pg_url
+	END
+	"$relais" sink ddl "$ini" --famille payments >"$work/pgsink/tables.sql"
+	pg sql "$(cat "$work/pgsink/tables.sql")"
+	read -r ours cpu < <(seconds_of "$relais" sink "$ini" --once)
+	[ "$(pg sql 'SELECT count(*) FROM relais.evenement_paiement')" = "$PG_ROWS" ] || echo "run.sh: rows are missing" >&2
+	pg sql "COPY relais.evenement_paiement TO STDOUT" >"$work/pgsink/rows"
+	pg sql "TRUNCATE relais.evenement_paiement CASCADE" 
+	read -r yard rest < <(seconds_of "$pg_bin/psql" -X -q "$pg_url" -c "\\copy relais.evenement_paiement FROM '$work/pgsink/rows'")
+	rate_row 'topic -> table, upsert (COPY)' "$ours" "$yard" '>= 0.40'
+	cpu_row "$cpu" reported
+	pg down
+}
+from_outbox 100 '>= 0.80' '<= 2.4' dep91
+to_table dep91
+from_outbox 1 '>= 0.80' '<= 6' dep90
