@@ -12,6 +12,7 @@
 
 #define DIFFERENCE_S  300
 #define RETAINED_WARN (INT64_C(1) << 30)
+#define EXAMPLES_MAX  (1u << 20)
 
 static void check_setting(struct doctor *d, struct pg_conn *c)
 {
@@ -120,18 +121,25 @@ static void check_sink(struct doctor *d, struct pg_conn *c)
 {
     const char *schema = relais_conf_text(d->conf, "connector", "sql_schema");
     const struct relais_contract *contract;
+    struct relais_arena arena = RELAIS_ARENA_INIT(EXAMPLES_MAX);
     size_t found = 0;
 
     for (size_t i = 0; (contract = relais_catalog_at(i)); i++) {
         struct relais_error err = RELAIS_ERROR_INIT;
         struct pg_target *t = pg_target_new(c, schema, contract->name, false, &err);
+        struct relais_value *open = relais_avro_example(contract->schema, true, &arena);
+        struct relais_value *closed =
+            relais_avro_example(contract->schema, false, &arena);
 
-        if (t)
+        if (t && open && closed && pg_target_check(t, open, closed, &err))
+            doctor_error(d, "table", &err);
+        else if (t)
             doctor_ok("table", "%s : %zu colonnes, %zu autres tables", t->tables[0].name,
                       t->tables[0].column_count, t->table_count - 1);
         found += t != NULL;
         pg_target_free(t);
     }
+    relais_arena_release(&arena);
     if (!found)
         doctor_wrong(d, "tables", "relais sink ddl FICHIER.ini en donne le SQL",
                      "aucune dans le schéma %s, ou aucun droit d'y écrire", schema);

@@ -220,8 +220,9 @@ int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
         return cli_fail(cli, &err);
     }
     printf(
-        "-- Tables de sink_postgres. Une colonne, une liste ou un message dont on ne "
-        "veut pas :\n-- ne pas créer sa colonne ou sa table.\n"
+        "-- Tables de sink_postgres. Une colonne ou une liste dont on ne veut pas : ne "
+        "pas "
+        "créer\n-- sa colonne ou sa table.\n"
         "CREATE SCHEMA IF NOT EXISTS %s;\n\nCREATE TABLE %s.relais_positions (\n"
         "    groupe text, topic text, partition integer,\n    suivant bigint NOT NULL, "
         "epoque bigint NOT NULL,\n    PRIMARY KEY (groupe, topic, partition)\n);\n",

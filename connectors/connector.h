@@ -65,6 +65,11 @@ struct relais_sink_ops {
     /* The records of at->topic, at->partition before at->next are done with though they
      * were not written (parked); durable with the next write or flush. */
     void (*skip)(void *state, const struct relais_position *at);
+    /* NULL, or told at start, before the first write, for each contract of the topics:
+     * its events look so, every field there, with protected fields opened and closed. All
+     * is borrowed until close. CONF: there is no room for such a value. */
+    int (*expect)(void *state, const char *schema, const struct relais_value *open,
+                  const struct relais_value *closed, struct relais_error *err);
 };
 
 struct relais_connector {

@@ -1,4 +1,5 @@
 #include "connectors/pg_cell.h"
+#include "connectors/pg_column.h"
 #include "connectors/pg_completeness.h"
 
 #include <ctype.h>
@@ -32,25 +33,19 @@ static void copy_name(char out[64], const char *name)
     out[len] = '\0';
 }
 
-static enum pg_form form_of(const char *type)
-{
-    if (strcmp(type, "bytea") == 0)
-        return PG_FORM_BYTES;
-    return strcmp(type, "json") == 0 || strcmp(type, "jsonb") == 0 ? PG_FORM_JSON
-                                                                   : PG_FORM_TEXT;
-}
-
 /* ---- the catalog ---------------------------------------------------------------------
  */
 
-/* One row a writable column: table, column, type, is it of the primary key. */
+/* One row a writable column: table, column, type, is it of the primary key, the type's
+ * category. */
 static const char look_up_sql[] =
-    "SELECT c.relname, a.attname, t.typname, "
+    "SELECT c.relname, a.attname, coalesce(b.typname, t.typname), "
     "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary "
-    "AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum) "
+    "AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum), t.typcategory "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
     "JOIN pg_type t ON t.oid = a.atttypid "
+    "LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype "
     "WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') "
     "AND (c.relname = $2 OR starts_with(c.relname, $2 || '_')) "
     "AND a.attgenerated = '' AND a.attidentity = '' "
@@ -63,6 +58,7 @@ static int add_column(struct pg_target *t, const char *main_name, PGresult *r, i
     const char *name = PQgetvalue(r, row, 0);
     struct pg_target_table *table =
         t->table_count ? &t->tables[t->table_count - 1] : NULL;
+    struct pg_target_column *column;
 
     if (!table || strcmp(table->name, name) != 0) {
         if (t->table_count == PG_TARGET_TABLES_MAX)
@@ -82,8 +78,11 @@ static int add_column(struct pg_target *t, const char *main_name, PGresult *r, i
     if (table->column_count == COLUMNS_MAX)
         return relais_error_set(err, RELAIS_E_PG_SCHEMA, name, "more than %d columns",
                                 COLUMNS_MAX);
-    copy_name(table->columns[table->column_count].name, PQgetvalue(r, row, 1));
-    table->columns[table->column_count++].form = form_of(PQgetvalue(r, row, 2));
+    column = &table->columns[table->column_count++];
+    copy_name(column->name, PQgetvalue(r, row, 1));
+    copy_name(column->type, PQgetvalue(r, row, 2));
+    column->category = *PQgetvalue(r, row, 4);
+    column->form = pg_column_form(column->type);
     if (table->kind == PG_TARGET_MAIN && PQgetvalue(r, row, 3)[0] == 't')
         copy_name(t->key, PQgetvalue(r, row, 1));
     return 0;
@@ -377,6 +376,70 @@ void pg_target_free(struct pg_target *t)
     free(t->create_sql);
     free(t->merge_sql);
     free(t);
+}
+
+int pg_target_there(struct pg_conn *c, const char *schema, const char *contract,
+                    bool *there_out, struct relais_error *err)
+{
+    char name[64];
+    const char *params[] = {schema, name};
+    PGresult *r;
+
+    pg_target_table_name(contract, name);
+    r = pg_conn_exec(c, "catalog",
+                     "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = "
+                     "c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+                     params, 2, err);
+    *there_out = r && PQntuples(r);
+    PQclear(r);
+    return r ? 0 : -1;
+}
+
+/* The value that goes into a column; NULL: none of the event's. */
+static const struct relais_value *value_of(const struct pg_target *t,
+                                           const struct pg_target_table *table,
+                                           const char *column,
+                                           const struct relais_value *event)
+{
+    static const struct relais_value order = {.kind = RELAIS_VALUE_LONG};
+    const struct relais_value *list, *item;
+
+    if (table->kind != PG_TARGET_LIST)
+        return pg_cell_find(event, column);
+    if (strcmp(column, "ordre") == 0)
+        return &order;
+    if (strcmp(column, t->key) == 0)
+        return relais_value_get(event, t->key);
+    list = pg_cell_find(event, table->field);
+    item = list && list->kind == RELAIS_VALUE_ARRAY ? list->child : NULL;
+    if (item && item->kind != RELAIS_VALUE_RECORD)
+        return strcmp(column, "valeur") == 0 ? item : NULL;
+    return item ? pg_cell_find(item, column) : NULL;
+}
+
+int pg_target_check(const struct pg_target *t, const struct relais_value *open,
+                    const struct relais_value *closed, struct relais_error *err)
+{
+    for (size_t i = 0; i < t->table_count; i++) {
+        const struct pg_target_table *table = &t->tables[i];
+
+        for (size_t j = 0; j < table->column_count; j++) {
+            const struct pg_target_column *column = &table->columns[j];
+            const struct relais_value *v = value_of(t, table, column->name, open);
+            const struct relais_value *shut = value_of(t, table, column->name, closed);
+            char where[130];
+
+            if (!v || pg_column_takes(column, v) ||
+                (shut && pg_column_takes(column, shut)))
+                continue;
+            snprintf(where, sizeof(where), "%s.%s", table->name, column->name);
+            return relais_error_set(err, RELAIS_E_PG_SCHEMA, where,
+                                    "the column's type is %s, its field's %s: no event "
+                                    "could be written (relais sink ddl FILE.ini)",
+                                    column->type, pg_column_wanted(v));
+        }
+    }
+    return 0;
 }
 
 /* ---- rows ----------------------------------------------------------------------------

@@ -28,6 +28,8 @@ enum pg_form { PG_FORM_TEXT, PG_FORM_BYTES, PG_FORM_JSON };
 
 struct pg_target_column {
     char name[64];
+    char type[64]; /* of a domain: the one below it */
+    char category; /* pg_type.typcategory */
     enum pg_form form;
 };
 
@@ -58,6 +60,16 @@ struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
                                 const char *contract, bool counted,
                                 struct relais_error *err) RELAIS_MUST_CHECK;
 void pg_target_free(struct pg_target *t);
+
+/* Is there a table of this name at all? One that is not is what nobody wants, until its
+ * first event comes. */
+int pg_target_there(struct pg_conn *c, const char *schema, const char *contract,
+                    bool *there_out, struct relais_error *err) RELAIS_MUST_CHECK;
+/* PG_SCHEMA: a column's type is none that its field goes into, opened or closed
+ * (connector.h, expect). */
+int pg_target_check(const struct pg_target *t, const struct relais_value *open,
+                    const struct relais_value *closed,
+                    struct relais_error *err) RELAIS_MUST_CHECK;
 
 /* The rows of one event, in COPY's text form, into the buffers of its tables. rank: among
  * the batch, the later the greater. PG_ROW: a text that PostgreSQL cannot hold; LIMIT. */

@@ -18,6 +18,11 @@
 
 #define TARGETS_MAX 16
 
+struct expected {
+    const char *contract;
+    const struct relais_value *open, *closed;
+};
+
 struct sink_postgres {
     const struct relais_conf *conf;
     const char *schema; /* SQL */
@@ -27,6 +32,8 @@ struct sink_postgres {
     struct pg_positions positions;
     struct pg_target *targets[TARGETS_MAX];
     size_t target_count;
+    struct expected expected[TARGETS_MAX]; /* what events look like */
+    size_t expected_count;
     bool in_doubt; /* the connection was lost in a transaction */
     bool counted;  /* the tables of the proof of completeness are there */
     const struct relais_value **controls; /* of the transaction under way */
@@ -125,6 +132,15 @@ static int sink_postgres_open(void **state, const struct relais_conf *conf,
     return 0;
 }
 
+static int check_types(const struct sink_postgres *s, const struct pg_target *t,
+                       struct relais_error *err)
+{
+    for (size_t i = 0; i < s->expected_count; i++)
+        if (strcmp(s->expected[i].contract, t->contract) == 0)
+            return pg_target_check(t, s->expected[i].open, s->expected[i].closed, err);
+    return 0;
+}
+
 static struct pg_target *target_of(struct sink_postgres *s, const char *contract,
                                    struct relais_error *err)
 {
@@ -141,11 +157,40 @@ static struct pg_target *target_of(struct sink_postgres *s, const char *contract
     t = pg_target_new(s->conn, s->schema, contract, s->counted, err);
     if (!t)
         return NULL;
-    if (pg_conn_run(s->conn, t->tables[0].name, t->create_sql, err)) {
+    if (check_types(s, t, err) ||
+        pg_conn_run(s->conn, t->tables[0].name, t->create_sql, err)) {
         pg_target_free(t);
         return NULL;
     }
     return s->targets[s->target_count++] = t;
+}
+
+static int sink_postgres_expect(void *state, const char *contract,
+                                const struct relais_value *open,
+                                const struct relais_value *closed,
+                                struct relais_error *err)
+{
+    struct sink_postgres *s = state;
+    bool there = false;
+    size_t i = 0;
+
+    if (strcmp(contract, PG_CONTROL_CONTRACT) == 0)
+        return 0;
+    while (i < s->expected_count && strcmp(s->expected[i].contract, contract) != 0)
+        i++;
+    if (i == TARGETS_MAX)
+        return relais_error_set(err, RELAIS_E_LIMIT, contract,
+                                "more than %d kinds of "
+                                "events",
+                                TARGETS_MAX);
+    s->expected[i] = (struct expected){contract, open, closed};
+    s->expected_count += i == s->expected_count;
+    if (session(s, err) == 0 &&
+        pg_target_there(s->conn, s->schema, contract, &there, err) == 0 &&
+        (!there || target_of(s, contract, err)))
+        return 0;
+    drop_session(s);
+    return -1;
 }
 
 /* ---- one transaction -----------------------------------------------------------------
@@ -385,6 +430,7 @@ static const struct relais_sink_ops ops = {
     .positions = sink_postgres_positions,
     .revoked = sink_postgres_revoked,
     .skip = sink_postgres_skip,
+    .expect = sink_postgres_expect,
 };
 
 const struct relais_connector relais_sink_postgres = {

@@ -80,3 +80,42 @@ int sink_options(const struct relais_conf *conf, struct relais_arena *arena,
     options->topics = topic_names(conf, arena, err);
     return options->topics ? 0 : -1;
 }
+
+static bool reads(const struct relais_conf *conf,
+                  const struct subscriber_options *options,
+                  const struct relais_contract *contract)
+{
+    char topic[256];
+
+    if (relais_catalog_topic(contract, relais_conf_text(conf, "relais", "territory"),
+                             topic, sizeof(topic)))
+        return false;
+    for (size_t i = 0; options->topics[i]; i++)
+        if (strcmp(options->topics[i], topic) == 0)
+            return true;
+    return false;
+}
+
+int sink_expect(const struct relais_sink_ops *ops, void *state,
+                const struct relais_conf *conf, const struct subscriber_options *options,
+                struct sink_told *told, struct relais_arena *arena,
+                struct relais_error *err)
+{
+    const struct relais_contract *contract;
+
+    while (ops->expect && (contract = relais_catalog_at(told->count))) {
+        if (reads(conf, options, contract)) {
+            if (!told->open)
+                told->open = relais_avro_example(contract->schema, true, arena);
+            if (!told->closed)
+                told->closed = relais_avro_example(contract->schema, false, arena);
+            if (!told->open || !told->closed)
+                return relais_error_set(err, RELAIS_E_LIMIT, contract->name,
+                                        "arena full");
+            if (ops->expect(state, contract->name, told->open, told->closed, err))
+                return -1;
+        }
+        *told = (struct sink_told){.count = told->count + 1};
+    }
+    return 0;
+}

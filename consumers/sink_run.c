@@ -456,16 +456,33 @@ static int round_trip(struct sink_run *run, bool once, struct relais_error *err)
 
 /* ---- start and stop ---- */
 
+/* What the sink said of the last call. 0: to be made again. */
+static int again(struct sink_run *run, const struct relais_error *why,
+                 struct relais_error *err)
+{
+    if (relais_error_class(why->code) == RELAIS_RETRY)
+        return back_off(run, REASON_SINK, "puits injoignable", why, err);
+    *err = *why;
+    return -1;
+}
+
 static int open_subscriber(struct sink_run *run, struct relais_arena *arena,
                            struct relais_error *err)
 {
     struct subscriber_options options = {
         .notice = notice, .revoking = revoking, .user = run};
+    struct sink_told told = {0};
+    struct relais_error why = RELAIS_ERROR_INIT;
 
     if (run->ops->positions)
         options.positions = positions;
     if (sink_options(run->conf, arena, &options, err))
         return -1;
+    while (sink_expect(run->ops, run->state, run->conf, &options, &told, arena, &why)) {
+        if (again(run, &why, err))
+            return -1;
+        relais_error_clear(&why);
+    }
     run->group = options.group;
     run->sub = subscriber_new(&options, err);
     if (!run->sub)
@@ -480,11 +497,7 @@ static int open_all(struct sink_run *run, struct relais_arena *arena,
     struct relais_error why = RELAIS_ERROR_INIT;
 
     while (run->ops->open(&run->state, run->conf, &why)) {
-        if (relais_error_class(why.code) != RELAIS_RETRY) {
-            *err = why;
-            return -1;
-        }
-        if (back_off(run, REASON_SINK, "puits injoignable", &why, err))
+        if (again(run, &why, err))
             return -1;
         relais_error_clear(&why);
     }

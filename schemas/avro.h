@@ -179,6 +179,11 @@ int relais_avro_opinion(const struct relais_avro *schema, struct relais_slice en
 struct relais_value *relais_avro_to_value(const struct relais_avro *schema,
                                           const void *data, struct relais_arena *arena,
                                           struct relais_error *err) RELAIS_MUST_CHECK;
+/* A value of the kinds that relais_avro_to_value gives, every field there: a list with
+ * one item, a uuid of zeros, "" for other texts, NULL where a union leaves the kind open.
+ * open: fields with `relais:clair` in clear, else BYTES. NULL: the arena is full. */
+struct relais_value *relais_avro_example(const struct relais_avro *schema, bool open,
+                                         struct relais_arena *arena);
 
 /* What a caller may do with each field while a value is bound (the check stage). Called
  * for a record's field with a value that is not null, before it is stored; *v may be

@@ -59,6 +59,13 @@ check 'the tables of the sink' pg sql "$(cat "$work/tables.sql")"
 check 'its role' pg sql "$(cat "$work/sink_role.sql")"
 check 'doctor finds the tables' sh -c '"$1" doctor "$2" | grep -q "^ok *table *evenement_paiement : "' - "$relais" "$work/k/relais.ini"
 check 'the sink writes with its rights only' "$relais" sink "$work/k/relais.ini" "${once[@]}"
+check 'no column of relais sink ddl is refused' "$relais" sink "$work/k/relais.ini" "${once[@]}" -X sink.topics=eligibility,placements,payments
+wrong() { pg sql "ALTER TABLE relais.evenement_indu ALTER mois TYPE $1 USING NULL"; }
+wrong integer
+check 'a column of a wrong type stops it at start' exits 78 "$relais" sink "$work/k/relais.ini" "${once[@]}"
+check 'it is named, with both types' grep -q 'where=evenement_indu.mois .*int4.*date' "$work/exits.out"
+check 'doctor names it too' sh -c '"$1" doctor "$2" | grep -q "^!! .*evenement_indu.mois"' - "$relais" "$work/k/relais.ini"
+wrong date
 check 'the payment is there' [ "$(pg sql 'SELECT montant_centimes FROM relais.evenement_paiement')" = 51230 ]
 check 'again, and it is there once' "$relais" sink "$work/k/relais.ini" "${once[@]}"
 check 'in the history too' [ "$(pg sql 'SELECT count(*) FROM relais.evenement_paiement_historique')" = 1 ]
