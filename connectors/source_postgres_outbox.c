@@ -15,14 +15,12 @@
 #include "core/log.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH_MAX     256
-#define EVENTS_MAX    20000 /* of the log in one poll */
-#define PENDING_MAX   4096
-#define SHORT_WAIT_MS 2
+#define BATCH_MAX   256
+#define EVENTS_MAX  20000 /* of the log in one poll */
+#define PENDING_MAX 4096
 
 /* A transaction is confirmed when every record up to `ack` is durable. */
 struct pending {
@@ -79,12 +77,14 @@ static void settle(struct source_outbox *o)
         pg_stream_confirm(o->stream, o->confirmed);
 }
 
-/* After the last record given so far. There is room: it was looked for before. */
+/* After the last record given so far. Where there is no room, the last transaction is
+ * confirmed together with this one. */
 static void follow(struct source_outbox *o, uint64_t end_lsn)
 {
     size_t last = (o->pending_first + o->pending_count - 1) % PENDING_MAX;
 
-    if (!o->pending_count || o->pending[last].ack != o->given) {
+    if (!o->pending_count ||
+        (o->pending[last].ack != o->given && o->pending_count < PENDING_MAX)) {
         last = (o->pending_first + o->pending_count) % PENDING_MAX;
         o->pending_count++;
     }
@@ -214,11 +214,6 @@ static int next_event(struct source_outbox *o, int timeout_ms, struct relais_err
 
     if (o->held)
         return 1;
-    if (o->pending_count == PENDING_MAX) {
-        pg_stream_confirm(o->stream, o->confirmed);
-        poll(NULL, 0, timeout_ms < SHORT_WAIT_MS ? timeout_ms : SHORT_WAIT_MS);
-        return 0;
-    }
     got = pg_stream_next(o->stream, timeout_ms, &o->held, err);
     if (got < 0) {
         pg_stream_close(o->stream);

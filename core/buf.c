@@ -53,6 +53,27 @@ int relais_slice_cmp(struct relais_slice a, struct relais_slice b)
     return c ? c : (a.len > b.len) - (a.len < b.len);
 }
 
+static uint64_t hash_on(uint64_t h, struct relais_slice s)
+{
+    uint64_t word;
+
+    for (; s.len >= sizeof(word); s.ptr += sizeof(word), s.len -= sizeof(word)) {
+        memcpy(&word, s.ptr, sizeof(word));
+        h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 32;
+    }
+    word = (uint64_t)s.len << 56 | 0xff;
+    if (s.len)
+        memcpy(&word, s.ptr, s.len);
+    h = (h ^ word ^ s.len) * UINT64_C(0x9e3779b97f4a7c15);
+    return h ^ h >> 32;
+}
+
+uint64_t relais_hash(struct relais_slice a, struct relais_slice b)
+{
+    return hash_on(hash_on(UINT64_C(14695981039346656037), a), b);
+}
+
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 struct relais_slice relais_slice_trim(struct relais_slice s)

@@ -40,6 +40,8 @@ static inline bool relais_slice_is(struct relais_slice a, const char *s)
 
 /* memcmp order, the shorter first at a tie; NULL before all. */
 int relais_slice_cmp(struct relais_slice a, struct relais_slice b);
+/* Of both, for tables in memory: not the same on another machine. */
+uint64_t relais_hash(struct relais_slice a, struct relais_slice b);
 /* Without ASCII blanks, tabs, CR and LF at both ends. */
 struct relais_slice relais_slice_trim(struct relais_slice s);
 

@@ -81,7 +81,8 @@ int relais_depot_rebuild(const struct relais_conf *conf, bool force, int64_t *ob
         relais_error_set(err, RELAIS_E_CONF_VALUE, "[connector] name",
                          "the name of a source connector is expected");
     else if (source_open(s, err) == 0)
-        rc = source_start(s, true, force, objects_out, err);
+        rc = source_start(s, SOURCE_REBUILD | (force ? SOURCE_FORCE : 0u), objects_out,
+                          err);
     source_close(s);
     free(s);
     return rc;

@@ -57,6 +57,8 @@ static int take_log_fact(struct difference *d, const struct difference_target *t
     if (difference_finish(d, t, &out->checked, known, last, out, err))
         return -1;
     memcpy(out->note.position, position, sizeof(out->note.position));
+    /* it leaves no object of its own; one that a snapshot made follows it */
+    out->note.newest = out->note.newest && known->found;
     return 0;
 }
 

@@ -222,17 +222,9 @@ const struct inflight_message *inflight_find(const struct inflight *f,
     return NULL;
 }
 
-static uint64_t fnv(uint64_t h, struct relais_slice s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        h = (h ^ (unsigned char)s.ptr[i]) * UINT64_C(1099511628211);
-    return (h ^ 0xff) * UINT64_C(1099511628211);
-}
-
 uint64_t inflight_hash(struct relais_slice a, struct relais_slice b)
 {
-    uint64_t h = fnv(fnv(UINT64_C(14695981039346656037), a), b);
+    uint64_t h = relais_hash(a, b);
 
-    h ^= h >> 32;
     return h ? h : 1;
 }

@@ -8,53 +8,40 @@
 /* Of a transaction: its dirty pages are memory. Large values fill pages of their own. */
 #define BATCH_MAX   3000
 #define BATCH_BYTES (1u << 20)
-#define OFFSETS_MAX 512
-
-struct offset {
-    uint32_t topic;
-    int32_t partition;
-    int64_t next;
-};
-
-struct offsets {
-    struct offset rows[OFFSETS_MAX];
-    size_t count;
-    size_t last; /* the row used last */
-};
+#define WRITE_US    INT64_C(200000)
 
 /* Offsets of one partition grow: the last message's is the greatest. A repeat that the
  * broker recognised has none; it is read again at the next start. */
-static int keep_offset(struct offsets *offsets, const struct inflight_message *m,
+static int keep_offset(struct source_unwritten *u, const struct inflight_message *m,
                        struct relais_error *err)
 {
-    struct offset *row = &offsets->rows[offsets->last];
+    struct source_offset *row = &u->offsets[u->offset_last];
     size_t i = 0;
 
     if (m->offset < 0)
         return 0;
-    if (offsets->count && row->topic == m->topic && row->partition == m->partition) {
+    if (u->offset_count && row->topic == m->topic && row->partition == m->partition) {
         row->next = m->offset + 1;
         return 0;
     }
-    while (i < offsets->count && (offsets->rows[i].topic != m->topic ||
-                                  offsets->rows[i].partition != m->partition))
+    while (i < u->offset_count &&
+           (u->offsets[i].topic != m->topic || u->offsets[i].partition != m->partition))
         i++;
-    if (i == OFFSETS_MAX)
+    if (i == SOURCE_OFFSETS_MAX)
         return relais_error_set(err, RELAIS_E_BUG, "offsets", "more than %d partitions",
-                                OFFSETS_MAX);
-    if (i == offsets->count)
-        offsets->count++;
-    offsets->rows[i] = (struct offset){m->topic, m->partition, m->offset + 1};
-    offsets->last = i;
+                                SOURCE_OFFSETS_MAX);
+    if (i == u->offset_count)
+        u->offset_count++;
+    u->offsets[i] = (struct source_offset){m->topic, m->partition, m->offset + 1};
+    u->offset_last = i;
     return 0;
 }
 
 /* An offset that goes back means a topic that was made anew under us. */
-static int put_offsets(struct source *s, const struct offsets *offsets,
-                       struct relais_error *err)
+static int put_offsets(struct source *s, struct relais_error *err)
 {
-    for (size_t i = 0; i < offsets->count; i++) {
-        const struct offset *row = &offsets->rows[i];
+    for (size_t i = 0; i < s->unwritten.offset_count; i++) {
+        const struct source_offset *row = &s->unwritten.offsets[i];
         const char *topic = publisher_topic_name(s->publisher, row->topic);
         int64_t stored;
         bool found;
@@ -116,7 +103,7 @@ static int put_closing(struct source *s, const struct inflight_message *m,
 }
 
 static int put_entry(struct source *s, const struct inflight_message *m,
-                     struct offsets *offsets, struct relais_error *err)
+                     struct relais_error *err)
 {
     const struct note *note = note_of(m);
 
@@ -128,11 +115,49 @@ static int put_entry(struct source *s, const struct inflight_message *m,
     case NOTE_SEEN:
         return 0;
     case NOTE_EVENT:
-        return put_event(s, m, note, err) || keep_offset(offsets, m, err) ? -1 : 0;
+        return put_event(s, m, note, err);
     case NOTE_CONTROL:
-        return put_closing(s, m, note, err) || keep_offset(offsets, m, err) ? -1 : 0;
+        return put_closing(s, m, note, err);
     }
     return 0;
+}
+
+/* Whether all that an entry leaves in the state may wait in memory. */
+static bool may_wait(struct source *s, const struct inflight_message *m)
+{
+    const struct note *note = note_of(m);
+    struct store_case last = {note->sequence, note->observed_us, ""};
+
+    if (note->ordered || note->has_digest || note->newest || note->kind == NOTE_CONTROL)
+        return false;
+    if (note->kind != NOTE_EVENT)
+        return true;
+    memcpy(last.position, note->position, sizeof(last.position));
+    return store_keep_case(s->store, publisher_topic_name(s->publisher, m->topic), m->key,
+                           &last);
+}
+
+/* The entry is in the state with the next write. -1: the state could not be read, or the
+ * day is another one. */
+static int note_entry(struct source *s, const struct inflight_message *m,
+                      struct relais_error *err)
+{
+    struct source_unwritten *u = &s->unwritten;
+    const struct note *note = note_of(m);
+
+    if (note->log)
+        memcpy(u->position, note->position, sizeof(u->position));
+    if (note->journal_day) {
+        if (u->day.row.day && u->day.row.day != note->journal_day &&
+            source_journal_put(s, &u->day, err))
+            return -1;
+        if (u->day.row.day != note->journal_day &&
+            source_journal_open(s, &u->day, note->journal_day, err))
+            return -1;
+        source_journal_count(&u->day, m);
+    }
+    return note->kind == NOTE_EVENT || note->kind == NOTE_CONTROL ? keep_offset(u, m, err)
+                                                                  : 0;
 }
 
 static void count(const struct inflight_message *m)
@@ -146,61 +171,141 @@ static void count(const struct inflight_message *m)
     }
 }
 
-static int write_rows(struct source *s, size_t ready, struct relais_error *err)
+static void release(struct source *s, uint64_t first, size_t entries)
 {
     struct inflight *ring = publisher_ring(s->publisher);
-    uint64_t first = inflight_first(ring);
-    struct offsets offsets = {.count = 0};
-    bool rows = false;
 
-    for (size_t i = 0; i < ready && !rows; i++)
-        rows = note_of(inflight_at(ring, first + i))->kind != NOTE_NOTHING ||
-               note_of(inflight_at(ring, first + i))->log;
-    if (!rows)
+    if (!entries)
+        return;
+    for (size_t i = 0; i < entries; i++)
+        count(inflight_at(ring, first + i));
+    if (!s->unwritten.entries)
+        s->unwritten.since_us = relais_monotonic_us();
+    s->unwritten.entries += entries;
+    s->unwritten.ack = inflight_at(ring, first + entries - 1)->ack;
+    inflight_release(ring, entries);
+}
+
+/* How many of the first `ready` entries may wait: until one whose rows may not, or that
+ * counts for another day than those before. */
+static int absorb(struct source *s, uint64_t first, size_t ready, size_t *taken_out,
+                  struct relais_error *err)
+{
+    const struct inflight *ring = publisher_ring(s->publisher);
+    size_t i = 0;
+
+    for (; i < ready; i++) {
+        const struct inflight_message *m = inflight_at(ring, first + i);
+        int32_t day = note_of(m)->journal_day;
+
+        if ((day && s->unwritten.day.row.day && s->unwritten.day.row.day != day) ||
+            !may_wait(s, m))
+            break;
+        if (note_entry(s, m, err))
+            return -1;
+    }
+    *taken_out = i;
+    return 0;
+}
+
+static int put_unwritten(struct source *s, struct relais_error *err)
+{
+    struct source_unwritten *u = &s->unwritten;
+
+    return put_offsets(s, err) || source_journal_put(s, &u->day, err) ||
+                   (u->position[0] && store_put_position(s->store, u->position, err))
+               ? -1
+               : 0;
+}
+
+static void forget_unwritten(struct source_unwritten *u)
+{
+    u->entries = 0;
+    u->offset_count = u->offset_last = 0;
+    u->position[0] = '\0';
+    u->day.row.day = 0;
+}
+
+/* What waited is in the state, and the connector is told. */
+static int written(struct source *s, struct relais_error *err)
+{
+    uint64_t ack = s->unwritten.ack;
+
+    forget_unwritten(&s->unwritten);
+    if (ack <= s->last_ack || !s->state || !s->connector->source->ack)
         return 0;
+    s->last_ack = ack;
+    return s->connector->source->ack(s->state, ack, err);
+}
+
+static int write_waiting(struct source *s, struct relais_error *err)
+{
+    const struct source_unwritten *u = &s->unwritten;
+    bool rows =
+        store_kept(s->store) || u->offset_count || u->position[0] || u->day.row.day;
+
+    if (!u->entries)
+        return 0;
+    if (!rows)
+        return written(s, err);
     if (store_begin(s->store, err))
         return -1;
-    for (size_t i = 0; i < ready; i++)
-        if (put_entry(s, inflight_at(ring, first + i), &offsets, err)) {
-            store_abort(s->store);
-            return -1;
-        }
-    if (put_offsets(s, &offsets, err) || source_journal_put(s, first, ready, err)) {
+    if (store_put_kept(s->store, err) || put_unwritten(s, err)) {
         store_abort(s->store);
         return -1;
     }
-    return store_commit(s->store, err);
+    return store_commit(s->store, err) || written(s, err) ? -1 : 0;
+}
+
+/* Entries with rows that may not wait; nothing else waits. */
+static int write_rows(struct source *s, uint64_t first, size_t ready,
+                      struct relais_error *err)
+{
+    const struct inflight *ring = publisher_ring(s->publisher);
+    int rc = 0;
+
+    if (store_begin(s->store, err))
+        return -1;
+    for (size_t i = 0; i < ready && !rc; i++)
+        rc = put_entry(s, inflight_at(ring, first + i), err) ||
+             note_entry(s, inflight_at(ring, first + i), err);
+    if (rc || put_unwritten(s, err)) {
+        store_abort(s->store);
+        forget_unwritten(&s->unwritten);
+        return -1;
+    }
+    if (store_commit(s->store, err)) {
+        forget_unwritten(&s->unwritten);
+        return -1;
+    }
+    release(s, first, ready);
+    return written(s, err);
 }
 
 /* How many of those that are ready go into one transaction. */
 static size_t batch_of(struct inflight *ring, size_t ready)
 {
     uint64_t first = inflight_first(ring);
-    size_t count = 0, bytes = 0;
+    size_t entries = 0, bytes = 0;
 
-    while (count < ready && count < BATCH_MAX && bytes < BATCH_BYTES)
-        bytes += inflight_at(ring, first + count++)->value.len;
-    return count;
+    while (entries < ready && entries < BATCH_MAX && bytes < BATCH_BYTES)
+        bytes += inflight_at(ring, first + entries++)->value.len;
+    return entries;
 }
 
-int source_commit(struct source *s, struct relais_error *err)
+int source_commit(struct source *s, bool now, struct relais_error *err)
 {
     struct inflight *ring = publisher_ring(s->publisher);
-    size_t ready = inflight_ready(ring);
-    uint64_t first = inflight_first(ring), ack;
+    uint64_t first = inflight_first(ring);
+    size_t ready = inflight_ready(ring), taken;
 
     s->committed_us = relais_monotonic_us();
-    ready = batch_of(ring, ready);
-    if (!ready)
-        return 0;
-    if (write_rows(s, ready, err))
+    if (absorb(s, first, ready, &taken, err))
         return -1;
-    ack = inflight_at(ring, first + ready - 1)->ack;
-    for (size_t i = 0; i < ready; i++)
-        count(inflight_at(ring, first + i));
-    inflight_release(ring, ready);
-    if (ack <= s->last_ack || !s->state || !s->connector->source->ack)
-        return 0;
-    s->last_ack = ack;
-    return s->connector->source->ack(s->state, ack, err);
+    release(s, first, taken);
+    ready -= taken;
+    if (ready || now || s->committed_us - s->unwritten.since_us >= WRITE_US)
+        if (write_waiting(s, err))
+            return -1;
+    return ready && !taken ? write_rows(s, first, batch_of(ring, ready), err) : 0;
 }

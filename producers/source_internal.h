@@ -90,6 +90,32 @@ struct source_journal {
     int32_t said_before;               /* days before this one were all said */
 };
 
+/* A day's row, counted on in memory. */
+struct source_day {
+    struct store_day row; /* .day 0: none */
+    struct control_counts counts;
+};
+
+#define SOURCE_OFFSETS_MAX 512
+struct source_offset {
+    uint32_t topic;
+    int32_t partition;
+    int64_t next;
+};
+
+/* What the state gets with its next write, besides the rows of cases that wait in the
+ * store: of entries that were released from the ring. */
+struct source_unwritten {
+    size_t entries;
+    int64_t since_us; /* monotonic */
+    uint64_t ack;
+    struct source_offset offsets[SOURCE_OFFSETS_MAX];
+    size_t offset_count;
+    size_t offset_last;                /* the one used last */
+    char position[STORE_POSITION_MAX]; /* of a log; "": none */
+    struct source_day day;
+};
+
 struct source {
     const struct relais_conf *conf;
     const struct relais_connector *connector;
@@ -117,6 +143,7 @@ struct source {
     struct source_file file;
     struct source_closing closing;
     struct source_journal journal;
+    struct source_unwritten unwritten;
     struct source_notice notices[SOURCE_NOTICES_MAX];
     size_t notice_count;
     int64_t notices_since_us;
@@ -177,8 +204,11 @@ int source_depot_end(struct source *s, const struct relais_record *rec);
 int source_send_control(struct source *s, const struct control *control);
 
 /* source_start.c */
-/* What is in the topics beyond the state enters it. rebuild: from the beginning. */
-int source_start(struct source *s, bool rebuild, bool force, int64_t *objects_out,
+/* What is in the topics beyond the state enters it. */
+#define SOURCE_REBUILD 1u /* from the beginning, into an empty state */
+#define SOURCE_FORCE   2u /* though their beginning was deleted */
+#define SOURCE_FACTS   4u /* with the objects that only facts of a log are about */
+int source_start(struct source *s, unsigned how, int64_t *objects_out,
                  struct relais_error *err) RELAIS_MUST_CHECK;
 
 /* source_renvoi.c */
@@ -195,16 +225,22 @@ void source_journal_note(const struct source *s, const struct relais_record *rec
 void source_journal_counts(const struct store_day *day, struct control_counts *counts);
 void source_journal_keep(struct store_day *day, const struct control_counts *counts);
 int64_t source_journal_total(const struct store_day *day); /* records counted */
-/* Counts entries of the ring that are written; in the store's transaction. */
-int source_journal_put(struct source *s, uint64_t first, size_t ready,
+/* A day's row as it is in the state, to be counted on in memory. */
+int source_journal_open(struct source *s, struct source_day *d, int32_t day,
+                        struct relais_error *err) RELAIS_MUST_CHECK;
+/* An entry of the ring that is durable. */
+void source_journal_count(struct source_day *d, const struct inflight_message *m);
+/* Into the store's transaction; none open: nothing. */
+int source_journal_put(struct source *s, struct source_day *d,
                        struct relais_error *err) RELAIS_MUST_CHECK;
 /* Now and then: a day that is over gets its control event. now: also within a second of
  * the last look. */
 int source_journal_look(struct source *s, bool now);
 
 /* source_commit.c */
-/* Writes what is below the low water (at most a batch), releases it, tells the connector.
- */
-int source_commit(struct source *s, struct relais_error *err) RELAIS_MUST_CHECK;
+/* What is below the low water (at most a batch) leaves the ring: into the state, or, for
+ * facts of a log, to wait in memory until it is time. now: it is. Then the connector is
+ * told. */
+int source_commit(struct source *s, bool now, struct relais_error *err) RELAIS_MUST_CHECK;
 
 #endif

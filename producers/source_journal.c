@@ -67,73 +67,38 @@ void source_journal_keep(struct store_day *day, const struct control_counts *cou
     memcpy(day->last_id, counts->last_id, 37);
 }
 
-static void count(struct control_counts *counts, const struct inflight_message *m)
+void source_journal_count(struct source_day *d, const struct inflight_message *m)
 {
     const struct note *note = note_of(m);
 
     if (note->parked != RELAIS_E_OK)
-        control_count_parked(counts, note->parked);
+        control_count_parked(&d->counts, note->parked);
     else if (note->kind == NOTE_EVENT)
-        control_count_published(counts, note->contract->name, note->fait,
+        control_count_published(&d->counts, note->contract->name, note->fait,
                                 note->amount_centimes, m->id);
     else
-        counts->unchanged++;
+        d->counts.unchanged++;
 }
 
-/* A day's row in the transaction, counted on in memory. */
-struct open_day {
-    struct store_day row; /* .day 0: none */
-    struct control_counts counts;
-};
+int source_journal_open(struct source *s, struct source_day *d, int32_t day,
+                        struct relais_error *err)
+{
+    bool found;
 
-static int keep_day(struct source *s, struct open_day *d, struct relais_error *err)
+    if (store_day(s->store, s->journal.slot, day, &d->row, &found, err)) {
+        d->row.day = 0;
+        return -1;
+    }
+    source_journal_counts(&d->row, &d->counts);
+    return 0;
+}
+
+int source_journal_put(struct source *s, struct source_day *d, struct relais_error *err)
 {
     if (!d->row.day)
         return 0;
     source_journal_keep(&d->row, &d->counts);
     return store_put_day(s->store, &d->row, err);
-}
-
-static int count_all(struct source *s, uint64_t first, size_t ready, struct open_day *d,
-                     struct relais_error *err)
-{
-    struct inflight *ring = publisher_ring(s->publisher);
-    const struct note *last = NULL;
-    bool found;
-
-    for (size_t i = 0; i < ready; i++) {
-        const struct inflight_message *m = inflight_at(ring, first + i);
-        int32_t wanted = note_of(m)->journal_day;
-
-        if (note_of(m)->log)
-            last = note_of(m);
-        if (!wanted)
-            continue;
-        if (d->row.day != wanted) {
-            if (keep_day(s, d, err) ||
-                store_day(s->store, s->journal.slot, wanted, &d->row, &found, err))
-                return -1;
-            source_journal_counts(&d->row, &d->counts);
-        }
-        count(&d->counts, m);
-    }
-    if (last && store_put_position(s->store, last->position, err))
-        return -1;
-    return keep_day(s, d, err);
-}
-
-int source_journal_put(struct source *s, uint64_t first, size_t ready,
-                       struct relais_error *err)
-{
-    struct open_day *d;
-    int rc;
-
-    if (!s->connector->log)
-        return 0;
-    d = relais_zalloc(sizeof(*d));
-    rc = count_all(s, first, ready, d, err);
-    free(d);
-    return rc;
 }
 
 int source_journal_see(struct source *s, const struct relais_record *rec,

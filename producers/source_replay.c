@@ -85,7 +85,8 @@ static int put_fact(struct replay *r, const struct relais_contract *contract, vo
     return store_put_fact(r->s->store, id, digest, err);
 }
 
-/* The state keeps the later of two events of an object (A5); where the file of the last
+/* The state keeps the later of two events of an object (A5), but no object that only
+ * facts of a log are about; where the file of the last
  * one is not known yet, its order is at least its constate_le. */
 static int put_object(struct replay *r, const struct source_contract *c,
                       uint64_t fingerprint, void *data, struct relais_slice value,
@@ -99,6 +100,9 @@ static int put_object(struct replay *r, const struct source_contract *c,
 
     if (store_object(r->s->store, object, &row, &found, err))
         return -1;
+    if (!found && !r->facts && !entete->derive &&
+        (of_log(entete) || r->s->connector->log))
+        return 0;
     r->objects += !found;
     if (found &&
         (entete->constate_le < row.observed_us ||

@@ -10,6 +10,7 @@
 struct replay {
     struct source *s;
     bool rebuild;
+    bool facts; /* objects that facts of a log made, too: for a re-publication */
     struct relais_arena arena; /* of one message */
     struct relais_buf buf;
     struct store_meta meta; /* written at each commit */

@@ -96,13 +96,14 @@ int source_trouble(struct source *s, const struct relais_error *err,
     return 0;
 }
 
-static int commit_now(struct source *s)
+/* now: what may wait in memory does not. */
+static int commit(struct source *s, bool now)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
 
     if (relais_monotonic_us() < s->commit_retry_us)
         return 0;
-    if (source_commit(s, &err) == 0) {
+    if (source_commit(s, now, &err) == 0) {
         if (s->commit_backoff_ms) {
             relais_log(RELAIS_LOG_INFO, "state is written again");
             relais_ops_reason(REASON_STATE, NULL);
@@ -151,9 +152,9 @@ int source_pump(struct source *s, int timeout_ms)
     if (serve_publisher(s, timeout_ms))
         return -1;
     ready = inflight_ready(publisher_ring(s->publisher));
-    if (ready >= COMMIT_RECORDS ||
-        (ready && relais_monotonic_us() - s->committed_us >= COMMIT_US))
-        if (commit_now(s))
+    if (ready >= COMMIT_RECORDS || ((ready || s->unwritten.entries) &&
+                                    relais_monotonic_us() - s->committed_us >= COMMIT_US))
+        if (commit(s, false))
             return -1;
     relais_ops_beat();
     return 0;
@@ -163,17 +164,17 @@ int source_drain(struct source *s)
 {
     struct inflight *ring = publisher_ring(s->publisher);
 
-    while (inflight_count(ring)) {
+    while (inflight_count(ring) || s->unwritten.entries) {
         if (stop_is_over(s)) {
             s->status = relais_error_exit(RELAIS_E_STOPPED);
             return -1;
         }
-        if (serve_publisher(s, inflight_ready(ring) ? 0 : 10))
+        if (serve_publisher(s, inflight_ready(ring) == inflight_count(ring) ? 0 : 10))
             return -1;
         /* nothing more will come: what is acknowledged is written at once */
         if (inflight_ready(ring) == inflight_count(ring) ||
             inflight_ready(ring) >= COMMIT_RECORDS)
-            if (commit_now(s))
+            if (commit(s, true))
                 return -1;
         if (s->commit_backoff_ms)
             relais_loop_sleep_ms(10);
@@ -193,7 +194,7 @@ int source_send(struct source *s, const struct inflight_message *message,
             s->status = relais_error_exit(RELAIS_E_STOPPED);
             return -1;
         }
-        if (inflight_ready(publisher_ring(s->publisher)) ? commit_now(s)
+        if (inflight_ready(publisher_ring(s->publisher)) ? commit(s, false)
                                                          : source_pump(s, 10))
             return -1;
         if (s->commit_backoff_ms)
@@ -297,7 +298,7 @@ static int catch_up(struct source *s, struct relais_error *err)
 {
     int64_t objects;
 
-    return source_start(s, false, false, &objects, err);
+    return source_start(s, 0, &objects, err);
 }
 
 static int read_position(struct source *s, struct relais_error *err)

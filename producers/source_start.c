@@ -344,17 +344,18 @@ static int find_partitions(struct start *st, struct relais_error *err)
     return add_topic(st, s->control_topic, err);
 }
 
-int source_start(struct source *s, bool rebuild, bool force, int64_t *objects_out,
+int source_start(struct source *s, unsigned how, int64_t *objects_out,
                  struct relais_error *err)
 {
     struct start *st = relais_zalloc(sizeof(*st));
     int rc = -1;
 
     st->replay.s = s;
-    st->replay.rebuild = rebuild;
+    st->replay.rebuild = how & SOURCE_REBUILD;
+    st->replay.facts = how & SOURCE_FACTS;
     st->replay.arena = (struct relais_arena)RELAIS_ARENA_INIT(ARENA_MAX);
     st->replay.buf = (struct relais_buf)RELAIS_BUF_INIT(VALUE_MAX);
-    st->force = force;
+    st->force = how & SOURCE_FORCE;
     if (store_empty(s->store, &st->was_empty, err) ||
         store_meta(s->store, &st->replay.meta, err))
         goto out;
@@ -363,8 +364,10 @@ int source_start(struct source *s, bool rebuild, bool force, int64_t *objects_ou
         read_all(st, err))
         goto out;
     relais_log(RELAIS_LOG_INFO, "%s messages=%lld taken=%lld skipped=%lld",
-               rebuild ? "state rebuilt" : "state caught up", (long long)st->messages,
-               (long long)st->taken, (long long)st->skipped);
+               how & SOURCE_FACTS     ? "topics read back"
+               : how & SOURCE_REBUILD ? "state rebuilt"
+                                      : "state caught up",
+               (long long)st->messages, (long long)st->taken, (long long)st->skipped);
     *objects_out = st->replay.objects;
     rc = 0;
 out:

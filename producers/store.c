@@ -161,8 +161,20 @@ void store_close(struct store *s)
     close_env(s);
     if (s->lock >= 0)
         close(s->lock);
+    free(s->kept);
     free(s->dir);
     free(s);
+}
+
+void store_remove(const char *dir)
+{
+    static const char *const names[] = {"data.mdb", "lock.mdb", "verrou"};
+    char path[4096];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (snprintf(path, sizeof(path), "%s/%s", dir, names[i]) < (int)sizeof(path))
+            unlink(path);
+    rmdir(dir);
 }
 
 int store_txn(struct store *s, MDB_txn **txn_out, struct relais_error *err)
@@ -252,6 +264,9 @@ int store_commit(struct store *s, struct relais_error *err)
     int code = mdb_txn_commit(s->write);
 
     s->write = NULL;
+    if (!code && s->kept_put)
+        store_kept_clear(s);
+    s->kept_put = false;
     if (!code)
         return 0;
     s->failed = true;
@@ -263,6 +278,7 @@ void store_abort(struct store *s)
     if (s->write)
         mdb_txn_abort(s->write);
     s->write = NULL;
+    s->kept_put = false;
 }
 
 int store_empty(struct store *s, bool *empty_out, struct relais_error *err)

@@ -5,6 +5,7 @@
  * names a person: values are as published.
  *
  *   object    object id            -> last published value, its sequence and constate_le
+ *                                     (of a log's facts: none)
  *   ordre     object id            -> order key of the file it was last taken from
  *   dossier   (topic, dossier)     -> last sequence, last constate_le, source position
  *   fait      event id             -> digest of a fact's content (facts without position)
@@ -100,6 +101,8 @@ struct store_meta {
 struct store *store_open(const char *dir, const char *source, bool writer,
                          struct relais_error *err) RELAIS_MUST_CHECK;
 void store_close(struct store *s);
+/* Of a folder that nobody uses: all that a store puts there, and it. Best effort. */
+void store_remove(const char *dir);
 /* No position is known: never used, or deleted. */
 int store_empty(struct store *s, bool *empty_out,
                 struct relais_error *err) RELAIS_MUST_CHECK;
@@ -159,6 +162,17 @@ int store_put_order(struct store *s, struct relais_slice object,
 int store_put_case(struct store *s, const char *topic, struct relais_slice dossier,
                    const struct store_case *row,
                    struct relais_error *err) RELAIS_MUST_CHECK;
+/* Instead of a put, with or without a transaction: the row waits in memory, where
+ * store_case sees it, until store_put_kept and a commit. false: there is no room (at most
+ * STORE_KEPT_MAX cases) or the key is too long: it has to be put. */
+#define STORE_KEPT_MAX 32768
+bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
+                     const struct store_case *row) RELAIS_MUST_CHECK;
+size_t store_kept(const struct store *s);
+/* First in a transaction: every row that waits. Where they are many, some are committed
+ * before the rest: a case may be ahead of the offsets, never behind. They wait until a
+ * commit has gone well. */
+int store_put_kept(struct store *s, struct relais_error *err) RELAIS_MUST_CHECK;
 int store_put_fact(struct store *s, const char id[37], const unsigned char digest[16],
                    struct relais_error *err) RELAIS_MUST_CHECK;
 int store_put_file(struct store *s, const char *depot, const struct store_file *row,

@@ -1,8 +1,8 @@
 #ifndef RELAIS_PRODUCERS_STORE_PRIVATE_H
 #define RELAIS_PRODUCERS_STORE_PRIVATE_H
 
-/* Between store.c (environment, transactions, errors) and store_rows.c (what a row looks
- * like). */
+/* Between store.c (environment, transactions, errors), store_rows.c (what a row looks
+ * like) and store_kept.c (rows of cases that wait). */
 
 #include "producers/store.h"
 
@@ -30,7 +30,9 @@ struct store {
     MDB_txn *read;
     bool stale; /* read was reset: renew before use */
     MDB_txn *write;
-    bool failed; /* a commit failed: open anew */
+    bool failed;             /* a commit failed: open anew */
+    struct store_kept *kept; /* NULL: none waited so far */
+    bool kept_put;           /* the open transaction has them */
 };
 
 int store_error(const struct store *s, int code, const char *what,
@@ -41,6 +43,13 @@ int store_txn(struct store *s, MDB_txn **txn_out,
 int store_get(struct store *s, enum store_table table, struct relais_slice key,
               struct relais_slice *value_out, bool *found_out,
               struct relais_error *err) RELAIS_MUST_CHECK;
+int store_put_row_of_case(struct store *s, struct relais_slice key,
+                          const struct store_case *row,
+                          struct relais_error *err) RELAIS_MUST_CHECK;
+bool store_kept_find(struct store *s, struct relais_slice key, struct store_case *out);
+bool store_kept_put(struct store *s, struct relais_slice key,
+                    const struct store_case *row) RELAIS_MUST_CHECK;
+void store_kept_clear(struct store *s);
 int store_put(struct store *s, enum store_table table, struct relais_slice key,
               struct relais_slice value, struct relais_error *err) RELAIS_MUST_CHECK;
 

@@ -1,5 +1,6 @@
 #include "producers/store_private.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -212,16 +213,41 @@ static int make_key(const char *topic, struct relais_slice rest, char key[KEY_MA
     return 0;
 }
 
+/* A case's row: two numbers, then the position without its end. */
+#define CASE_HEAD offsetof(struct store_case, position)
+
+static int read_case(struct relais_slice v, struct store_case *out,
+                     struct relais_error *err)
+{
+    if (v.len < CASE_HEAD || v.len > sizeof(*out))
+        return broken("dossier", err);
+    memcpy(out, v.ptr, v.len);
+    return 0;
+}
+
 int store_case(struct store *s, const char *topic, struct relais_slice dossier,
                struct store_case *out, bool *found_out, struct relais_error *err)
 {
     char bytes[KEY_MAX];
-    struct relais_slice key;
+    struct relais_slice key, v;
 
     *out = (struct store_case){.observed_us = INT64_MIN};
     if (make_key(topic, dossier, bytes, &key, err))
         return -1;
-    return get_fixed(s, STORE_CASE, key, out, sizeof(*out), found_out, err);
+    *found_out = store_kept_find(s, key, out);
+    if (*found_out)
+        return 0;
+    if (store_get(s, STORE_CASE, key, &v, found_out, err))
+        return -1;
+    return *found_out ? read_case(v, out, err) : 0;
+}
+
+int store_put_row_of_case(struct store *s, struct relais_slice key,
+                          const struct store_case *row, struct relais_error *err)
+{
+    size_t len = CASE_HEAD + strnlen(row->position, sizeof(row->position));
+
+    return store_put(s, STORE_CASE, key, bytes_of(row, len), err);
 }
 
 int store_put_case(struct store *s, const char *topic, struct relais_slice dossier,
@@ -232,7 +258,18 @@ int store_put_case(struct store *s, const char *topic, struct relais_slice dossi
 
     if (make_key(topic, dossier, bytes, &key, err))
         return -1;
-    return store_put(s, STORE_CASE, key, bytes_of(row, sizeof(*row)), err);
+    return store_put_row_of_case(s, key, row, err);
+}
+
+bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
+                     const struct store_case *row)
+{
+    struct relais_error ignored = RELAIS_ERROR_INIT;
+    char bytes[KEY_MAX];
+    struct relais_slice key;
+
+    return make_key(topic, dossier, bytes, &key, &ignored) == 0 &&
+           store_kept_put(s, key, row);
 }
 
 int store_fact(struct store *s, const char id[37], unsigned char digest_out[16],

@@ -366,7 +366,7 @@ static void test_log_state_rebuilt_from_topics_gives_nothing_new(void **state)
     essai_remove_state(e);
     assert_int_equal(essai_run(e, false, ""), 78);
     assert_int_equal(essai_rebuild(e, &objects), 0);
-    assert_int_equal(objects, 3);
+    assert_int_equal(objects, 1); /* facts leave none */
     assert_int_equal(essai_run(e, false, ""), 0);
     all = essai_events(e, TOPIC);
     assert_int_equal(all.count, 3);
@@ -374,6 +374,44 @@ static void test_log_state_rebuilt_from_topics_gives_nothing_new(void **state)
     assert_int_equal(control.count, 2);
     essai_events_free(&control);
     essai_events_free(&all);
+}
+
+static void test_log_renvoi_gives_the_states_that_facts_made(void **state)
+{
+    struct essai *e = *state;
+    struct essai_events all, control;
+    size_t again = 0;
+
+    row(FACT, "0/100/1", NOON, 1, 10000);
+    row(FACT, "0/200/1", NOON + 1, 2, 11000);
+    row(FACT, "0/300/1", NOON + 2, 1, 12000);
+    row(SNAPSHOT, "0/400/1", NOON + 3, 3, 13000);
+    assert_int_equal(essai_run(e, false, ""), 0);
+    assert_int_equal(essai_run(e, true, ""), 0);
+    row(FACT, "0/500/1", NOON + 4, 1, 14000);
+    assert_int_equal(essai_run(e, false, ""), 0);
+    all = essai_events(e, TOPIC);
+    assert_int_equal(all.count, 8);
+    for (size_t i = 0; i < all.count; i++) {
+        const struct essai_event *event = &all.items[i];
+        const struct entete *entete = event->entete;
+
+        if (!relais_slice_is(entete->origine.depot, "renvoi-1"))
+            continue;
+        again++;
+        assert_int_equal(entete->nature, NATURE_INITIALISATION);
+        assert_int_not_equal(event->droit->montant_mensuel_centimes.value, 10000);
+        if (event->droit->montant_mensuel_centimes.value == 12000)
+            assert_int_equal(entete->sequence, 3);
+    }
+    assert_int_equal(again, 3);
+    assert_int_equal(event_at(&all, "0/500/1")->entete->sequence, 4);
+    essai_events_free(&all);
+    control = essai_events(e, CONTROL);
+    for (size_t i = 0; i < control.count; i++)
+        if (relais_slice_is(control.items[i].controle->depot, "renvoi-1"))
+            assert_int_equal(control.items[i].controle->publies_total, 3);
+    essai_events_free(&control);
 }
 
 int main(void)
@@ -398,6 +436,8 @@ int main(void)
             test_log_late_record_of_a_day_told_is_told_again_with_all, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_log_state_rebuilt_from_topics_gives_nothing_new, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_log_renvoi_gives_the_states_that_facts_made,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

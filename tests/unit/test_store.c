@@ -297,6 +297,89 @@ static void test_positions_cases_headers_and_facts_are_kept_apart(void **state)
     assert_memory_equal(got, digest, 16);
 }
 
+static struct store_case case_of(struct store *s, const char *dossier, bool *found)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_case row;
+
+    assert_int_equal(store_case(s, "t", relais_slice_str(dossier), &row, found, &err), 0);
+    return row;
+}
+
+/* More than one transaction takes, in no order; some are there already. */
+static void test_cases_that_wait_are_seen_and_written_with_the_next_commit(void **state)
+{
+    enum { CASES = 20000 };
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_case row = {1, 2, "a:1/1"};
+    char dossier[16];
+    bool found;
+
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(store_put_case(*state, "t", RELAIS_SLICE("d7"), &row, &err), 0);
+    assert_int_equal(store_commit(*state, &err), 0);
+    for (int i = 0; i < CASES; i++) {
+        snprintf(dossier, sizeof(dossier), "d%d", i * 7919 % CASES);
+        row.sequence = i * 7919 % CASES + 10;
+        assert_true(store_keep_case(*state, "t", relais_slice_str(dossier), &row));
+    }
+    assert_int_equal(store_kept(*state), CASES);
+    assert_int_equal(case_of(*state, "d7", &found).sequence, 17);
+    store_close(*state);
+    *state = open_store();
+    assert_int_equal(case_of(*state, "d7", &found).sequence, 1);
+    case_of(*state, "d8", &found);
+    assert_false(found);
+    for (int i = 0; i < CASES; i++) {
+        snprintf(dossier, sizeof(dossier), "d%d", i);
+        row.sequence = i + 10;
+        assert_true(store_keep_case(*state, "t", relais_slice_str(dossier), &row));
+    }
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(store_put_kept(*state, &err), 0);
+    assert_int_equal(store_commit(*state, &err), 0);
+    assert_int_equal(store_kept(*state), 0);
+    store_close(*state);
+    *state = open_store();
+    for (int i = 0; i < CASES; i++) {
+        snprintf(dossier, sizeof(dossier), "d%d", i);
+        row = case_of(*state, dossier, &found);
+        assert_true(found);
+        assert_int_equal(row.sequence, i + 10);
+        assert_string_equal(row.position, "a:1/1");
+    }
+}
+
+static void test_cases_wait_on_when_they_could_not_be_written(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    const struct store_case row = {5, 2, ""};
+    bool found;
+
+    assert_true(store_keep_case(*state, "t", RELAIS_SLICE("d1"), &row));
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(store_put_kept(*state, &err), 0);
+    store_abort(*state);
+    assert_int_equal(store_kept(*state), 1);
+    assert_int_equal(case_of(*state, "d1", &found).sequence, 5);
+}
+
+static void test_cases_that_find_no_room_have_to_be_put(void **state)
+{
+    const struct store_case row = {1, 2, ""};
+    char dossier[200];
+
+    memset(dossier, 'x', sizeof(dossier));
+    assert_false(store_keep_case(*state, "t",
+                                 (struct relais_slice){dossier, sizeof(dossier)}, &row));
+    for (int i = 0; i < STORE_KEPT_MAX; i++) {
+        snprintf(dossier, sizeof(dossier), "d%d", i);
+        assert_true(store_keep_case(*state, "t", relais_slice_str(dossier), &row));
+    }
+    assert_false(store_keep_case(*state, "t", RELAIS_SLICE("one more"), &row));
+    assert_true(store_keep_case(*state, "t", RELAIS_SLICE("d1"), &row));
+}
+
 int main(void)
 {
 #define STORE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -314,6 +397,9 @@ int main(void)
         STORE(test_full_disk_is_an_error_and_goes_on_after),
         STORE(test_clear_keeps_only_the_owner),
         STORE(test_positions_cases_headers_and_facts_are_kept_apart),
+        STORE(test_cases_that_wait_are_seen_and_written_with_the_next_commit),
+        STORE(test_cases_wait_on_when_they_could_not_be_written),
+        STORE(test_cases_that_find_no_room_have_to_be_put),
     };
     int rc;
 
