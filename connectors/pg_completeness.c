@@ -103,7 +103,7 @@ static void day_of(const struct relais_value *control, const char *depot, char o
     if (v->kind == RELAIS_VALUE_DAY)
         relais_day_format((int32_t)v->number, out);
     else if (v->kind == RELAIS_VALUE_STRING)
-        snprintf(out, 24, "%.*s", (int)v->text.len, v->text.ptr);
+        relais_slice_copy(v->text, out, 24);
 }
 
 int pg_completeness_announce(struct pg_conn *c, const char *schema, const char *topics,
@@ -121,7 +121,7 @@ int pg_completeness_announce(struct pg_conn *c, const char *schema, const char *
     if (!depot.ptr || !observed || !list || list->kind != RELAIS_VALUE_ARRAY)
         return relais_error_set(err, RELAIS_E_FIELD_MISSING, "depot",
                                 "a control event without depot, constate_le or publies");
-    snprintf(depot_text, sizeof(depot_text), "%.*s", (int)depot.len, depot.ptr);
+    relais_slice_copy(depot, depot_text, sizeof(depot_text));
     day_of(control, depot_text, day);
     if (observed->kind == RELAIS_VALUE_INSTANT)
         relais_instant_format(observed->number, instant);

@@ -93,7 +93,7 @@ static int add_table(struct pg_slot *s, struct relais_slice schema, const char *
         strlen(name) >= sizeof(t->name))
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.table",
                                 "to be named as schema.table");
-    snprintf(t->schema, sizeof(t->schema), "%.*s", (int)schema.len, schema.ptr);
+    relais_slice_copy(schema, t->schema, sizeof(t->schema));
     snprintf(t->name, sizeof(t->name), "%s", name);
     s->table_count++;
     return 0;

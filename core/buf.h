@@ -38,6 +38,16 @@ static inline bool relais_slice_is(struct relais_slice a, const char *s)
     return relais_slice_eq(a, relais_slice_str(s));
 }
 
+/* As a C string, cut where it does not fit. size > 0. */
+static inline void relais_slice_copy(struct relais_slice s, char *out, size_t size)
+{
+    size_t len = s.len < size ? s.len : size - 1;
+
+    if (len)
+        memcpy(out, s.ptr, len);
+    out[len] = '\0';
+}
+
 /* memcmp order, the shorter first at a tie; NULL before all. */
 int relais_slice_cmp(struct relais_slice a, struct relais_slice b);
 /* Of both, for tables in memory: not the same on another machine. */

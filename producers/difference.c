@@ -127,7 +127,7 @@ static void describe(const struct difference_target *t, void *data,
 {
     struct relais_slice id = entete_of(data)->id;
 
-    snprintf(out->id, sizeof(out->id), "%.*s", (int)id.len, id.ptr);
+    relais_slice_copy(id, out->id, sizeof(out->id));
     out->fait = relais_family_fait(t->contract, data);
     out->amount_centimes = t->family->amount ? t->family->amount(data) : 0;
 }
@@ -137,7 +137,7 @@ static void note_object(struct note *note, enum note_kind kind,
 {
     *note = (struct note){.kind = kind, .contract = t->contract};
     note->fingerprint = t->fingerprint;
-    snprintf(note->object, sizeof(note->object), "%.*s", (int)object.len, object.ptr);
+    relais_slice_copy(object, note->object, sizeof(note->object));
 }
 
 int difference_finish(struct difference *d, const struct difference_target *t,

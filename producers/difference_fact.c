@@ -78,7 +78,7 @@ int difference_take_fact(struct difference *d, const struct difference_target *t
         return -1;
     if (!relais_slice_is(entete->origine.position, "0"))
         return take_log_fact(d, t, &known, &last, out, err);
-    snprintf(id, sizeof(id), "%.*s", (int)entete->id.len, entete->id.ptr);
+    relais_slice_copy(entete->id, id, sizeof(id));
     if (digest_of(d, t, &out->checked, digest, err) ||
         find_fact(d, out->checked.object, id, old, &found, err))
         return -1;

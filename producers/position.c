@@ -2,8 +2,6 @@
 
 #include "core/crypto.h"
 
-#include <stdio.h>
-
 #define PREFIX_LEN 9 /* 8 hex and a colon */
 
 static struct relais_slice next_part(struct relais_slice *rest)
@@ -36,18 +34,32 @@ int position_cmp(struct relais_slice a, struct relais_slice b)
     return 0;
 }
 
+/* FNV-1a */
+static uint32_t hash_of(struct relais_slice name)
+{
+    uint32_t h = 2166136261u;
+
+    for (size_t i = 0; i < name.len; i++)
+        h = (h ^ (unsigned char)name.ptr[i]) * 16777619u;
+    return h;
+}
+
 int position_make(struct relais_slice log, struct relais_slice position,
                   char out[STORE_POSITION_MAX], struct relais_error *err)
 {
-    unsigned char digest[RELAIS_SHA256_LEN];
+    uint32_t hash = hash_of(log);
+    const unsigned char bytes[4] = {(unsigned char)(hash >> 24),
+                                    (unsigned char)(hash >> 16),
+                                    (unsigned char)(hash >> 8), (unsigned char)hash};
 
     if (position.len + PREFIX_LEN >= STORE_POSITION_MAX)
         return relais_error_set(err, RELAIS_E_FIELD_LENGTH, "entete.origine.position",
                                 "%zu bytes", position.len);
-    relais_sha256(log, digest);
     memset(out, 0, STORE_POSITION_MAX);
-    snprintf(out, STORE_POSITION_MAX, "%02x%02x%02x%02x:%.*s", digest[0], digest[1],
-             digest[2], digest[3], (int)position.len, position.ptr);
+    relais_hex(bytes, sizeof(bytes), out);
+    out[PREFIX_LEN - 1] = ':';
+    if (position.len)
+        memcpy(out + PREFIX_LEN, position.ptr, position.len);
     return 0;
 }
 

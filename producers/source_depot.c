@@ -378,8 +378,7 @@ static int prepare_closing(struct source *s, struct relais_error *err)
     snprintf(c->depot, sizeof(c->depot), "%s", f->id);
     if (!f->depot.anomalies) {
         c->header = true;
-        snprintf(c->header_type, sizeof(c->header_type), "%.*s", (int)f->depot.type.len,
-                 f->depot.type.ptr);
+        relais_slice_copy(f->depot.type, c->header_type, sizeof(c->header_type));
         c->header_us = f->depot.created_us;
         c->header_count = rank + 1;
         if (f->depot.monthly && f->depot.created_us > c->meta.last_monthly_us)

@@ -107,8 +107,7 @@ int source_journal_see(struct source *s, const struct relais_record *rec,
     if (position_make(rec->depot, rec->position, s->journal.current, err))
         return -1;
     *repeated_out = position_reached(s->journal.current, s->journal.position);
-    snprintf(s->journal.slot, sizeof(s->journal.slot), "%.*s", (int)rec->depot.len,
-             rec->depot.ptr);
+    relais_slice_copy(rec->depot, s->journal.slot, sizeof(s->journal.slot));
     if (rec->observed_us > s->journal.seen_us)
         s->journal.seen_us = rec->observed_us;
     return 0;

@@ -42,8 +42,7 @@ static int one(struct source *s, const struct renvoi *r, char after[37])
         return source_trouble(s, &err, REASON_STATE);
     if (!found)
         return 1;
-    snprintf(contract, sizeof(contract), "%.*s", (int)stored.contract.len,
-             stored.contract.ptr);
+    relais_slice_copy(stored.contract, contract, sizeof(contract));
     c = source_contract_of(s, contract);
     if (!c)
         return 0; /* of a contract that this source no longer yields */

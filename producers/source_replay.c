@@ -81,7 +81,7 @@ static int put_fact(struct replay *r, const struct relais_contract *contract, vo
     if (relais_avro_encode(contract->schema, data, &r->buf, NULL, err))
         return -1;
     relais_sha256(relais_buf_slice(&r->buf), digest);
-    snprintf(id, sizeof(id), "%.*s", (int)entete->id.len, entete->id.ptr);
+    relais_slice_copy(entete->id, id, sizeof(id));
     return store_put_fact(r->s->store, id, digest, err);
 }
 
@@ -131,7 +131,7 @@ static int read_day(struct replay *r, struct relais_slice slot, int32_t number,
     char name[STORE_SLOT_MAX];
     bool found;
 
-    snprintf(name, sizeof(name), "%.*s", (int)slot.len, slot.ptr);
+    relais_slice_copy(slot, name, sizeof(name));
     return store_day(r->s->store, name, number, day, &found, err);
 }
 
@@ -150,7 +150,7 @@ static int count_event(struct replay *r, const struct source_contract *c, void *
     if (read_day(r, entete->origine.depot, relais_paris_day(entete->constate_le), &day,
                  err))
         return -1;
-    snprintf(id, sizeof(id), "%.*s", (int)entete->id.len, entete->id.ptr);
+    relais_slice_copy(entete->id, id, sizeof(id));
     source_journal_counts(&day, &counts);
     control_count_published(&counts, contract->name, relais_family_fait(contract, data),
                             family->amount ? family->amount(data) : 0, id);
@@ -173,8 +173,7 @@ static int put_day(struct replay *r, const struct evenement_controle *e,
     day.parked_total = 0;
     day.parked_len = 0;
     for (size_t i = 0; i < e->parques.count && i < STORE_DAY_PARKED_MAX; i++) {
-        snprintf(day.parked[i].code, sizeof(day.parked[i].code), "%.*s",
-                 (int)parked[i].code.len, parked[i].code.ptr);
+        relais_slice_copy(parked[i].code, day.parked[i].code, sizeof(day.parked[i].code));
         day.parked[i].count = parked[i].nombre;
         day.parked_total += parked[i].nombre;
         day.parked_len = i + 1;
@@ -276,7 +275,7 @@ static int put_file(struct replay *r, const struct evenement_controle *e,
     }
     if (e->issue >= ISSUE_CONTROLE_INCONNU || e->depot.len >= sizeof(depot))
         return 0;
-    snprintf(depot, sizeof(depot), "%.*s", (int)e->depot.len, e->depot.ptr);
+    relais_slice_copy(e->depot, depot, sizeof(depot));
     if (store_file(r->s->store, depot, &row, &found, err))
         return -1;
     before = found && row.row.state == RELAIS_DEPOT_INTEGRATED;

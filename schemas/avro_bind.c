@@ -244,8 +244,10 @@ static int64_t field_index(const struct relais_avro_type *type, const char *name
 {
     for (uint32_t i = 0; i < type->count; i++) {
         uint32_t at = near + i < type->count ? near + i : near + i - type->count;
+        const char *candidate = type->fields[at].name;
 
-        if (strcmp(type->fields[at].name, name) == 0)
+        /* most differ in their first letter */
+        if (candidate[0] == name[0] && strcmp(candidate, name) == 0)
             return at;
     }
     return -1;
@@ -296,13 +298,11 @@ static int bind_field(struct binder *b, const struct relais_avro_field *field,
                       const struct relais_value *v, void *slot, int depth)
 {
     size_t length = strlen(b->path);
-    int n, rc = 0;
+    int rc = 0;
 
     if (!v)
         return bind_default(b, field, slot, depth);
-    n = snprintf(b->path + length, sizeof(b->path) - length, "%s%s", length ? "." : "",
-                 field->name);
-    if (n < 0 || (size_t)n >= sizeof(b->path) - length)
+    if (!relais_avro_path_add(b->path, sizeof(b->path), length, field->name))
         rc = relais_error_set(b->err, RELAIS_E_LIMIT, NULL, "path too long");
     else if (b->visit && !b->defaults && v->kind != RELAIS_VALUE_NULL)
         rc = b->visit->field(b->visit->user, field, b->path, &v, b->err);

@@ -1,8 +1,6 @@
 /* Walks over structs: the protected fields; deep copies. */
 #include "schemas/avro_plan.h"
 
-#include <stdio.h>
-
 #define PATH_MAX_LEN 256
 
 struct walker {
@@ -23,13 +21,11 @@ static int walk_record(struct walker *w, const struct relais_avro_type *type, ch
     for (uint32_t i = 0; data && i < type->count; i++) {
         const struct relais_avro_field *field = &type->fields[i];
         size_t length = strlen(w->path);
-        int n, rc;
+        int rc;
 
         if (!field->protect && !field->type->protects)
             continue;
-        n = snprintf(w->path + length, sizeof(w->path) - length, "%s%s",
-                     length ? "." : "", field->name);
-        if (n < 0 || (size_t)n >= sizeof(w->path) - length)
+        if (!relais_avro_path_add(w->path, sizeof(w->path), length, field->name))
             return relais_error_set(w->err, RELAIS_E_LIMIT, field->name, "path too long");
         rc = walk(w, field->type, field->protect ? field : NULL, data + field->offset,
                   depth + 1);
