@@ -1,41 +1,15 @@
 #include "connectors/pg_mapping.h"
 
+#include "connectors/json_form.h"
 #include "connectors/pg_mapping_sql.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#define FILE_MAX_BYTES (1u << 20)
+#define WHERE "connector.mapping"
 
 static int misfit(struct relais_error *err, const char *what, const char *name)
 {
-    return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping", "%s %.60s",
-                            what, name);
-}
-
-static const char *text_of(const struct relais_value *rec, const char *name)
-{
-    const struct relais_value *v = rec ? relais_value_get(rec, name) : NULL;
-
-    return v && v->kind == RELAIS_VALUE_STRING ? v->text.ptr : NULL;
-}
-
-/* Only members that are known: a misspelt one is not passed over. */
-static int check_members(const struct relais_value *rec, const char *what,
-                         const char *const *known, struct relais_error *err)
-{
-    for (const struct relais_value *v = rec->child; v; v = v->next) {
-        size_t i = 0;
-
-        while (known[i] && strcmp(v->name, known[i]) != 0)
-            i++;
-        if (!known[i])
-            return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
-                                    "%s: unknown member %.60s", what, v->name);
-    }
-    return 0;
+    return relais_error_set(err, RELAIS_E_CONF_VALUE, WHERE, "%s %.60s", what, name);
 }
 
 const struct pg_mapped_table *pg_mapping_table(const struct pg_mapping *m,
@@ -68,11 +42,11 @@ static int read_table(struct pg_mapped_table *t, const struct relais_value *v,
     t->alias = v->name;
     if (v->kind != RELAIS_VALUE_RECORD)
         return misfit(err, "not an object: table", v->name);
-    if (check_members(v, v->name, known, err))
+    if (json_form_members(v, WHERE, v->name, known, err))
         return -1;
-    t->name = text_of(v, "table");
-    t->key = text_of(v, "key");
-    t->latest = text_of(v, "latest");
+    t->name = json_form_text(v, "table");
+    t->key = json_form_text(v, "key");
+    t->latest = json_form_text(v, "latest");
     t->where = relais_value_get(v, "where");
     if (!t->key)
         t->key = "id";
@@ -91,13 +65,13 @@ static int read_tables(struct pg_mapping *m, const struct relais_value *tables,
 
     if (!tables || tables->kind != RELAIS_VALUE_RECORD || !tables->count ||
         tables->count > PG_MAPPING_TABLES_MAX)
-        return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
+        return relais_error_set(err, RELAIS_E_CONF_VALUE, WHERE,
                                 "\"tables\" names 1 to %d tables", PG_MAPPING_TABLES_MAX);
     for (const struct relais_value *v = tables->child; v; v = v->next)
         if (read_table(&m->tables[m->table_count++], v, err))
             return -1;
     for (const struct relais_value *v = tables->child; v; v = v->next, i++) {
-        const char *parent = text_of(v, "parent");
+        const char *parent = json_form_text(v, "parent");
 
         if (!parent)
             continue;
@@ -134,9 +108,9 @@ static int read_whole(struct pg_mapping *m, const struct relais_value *v,
 
     if (v->kind != RELAIS_VALUE_RECORD)
         return misfit(err, "not an object", "");
-    if (check_members(v, "mapping", known, err))
+    if (json_form_members(v, WHERE, "mapping", known, err))
         return -1;
-    kind = text_of(v, "kind");
+    kind = json_form_text(v, "kind");
     if (kind && strcmp(kind, "fact") != 0 && strcmp(kind, "snapshot") != 0)
         return misfit(err, "\"kind\" is snapshot or fact, not", kind);
     m->fact = kind && strcmp(kind, "fact") == 0;
@@ -144,53 +118,35 @@ static int read_whole(struct pg_mapping *m, const struct relais_value *v,
     if (!m->value || m->value->kind != RELAIS_VALUE_RECORD)
         return misfit(err, "missing:", "value");
     return read_tables(m, relais_value_get(v, "tables"), err) ||
-                   check_tree(m, text_of(v, "root"), err)
+                   check_tree(m, json_form_text(v, "root"), err)
                ? -1
                : 0;
 }
 
-struct pg_mapping *pg_mapping_parse(struct relais_slice json, struct relais_error *err)
+/* Of a file, or of a text where path is NULL. */
+static struct pg_mapping *read_from(const char *path, struct relais_slice json,
+                                    struct relais_error *err)
 {
     struct pg_mapping *m = relais_zalloc(sizeof(*m));
     const struct relais_value *v;
 
     m->arena = (struct relais_arena)RELAIS_ARENA_INIT(16u << 20);
-    v = relais_value_parse(&m->arena, json, err);
-    if (!v)
-        relais_error_prefix(err, "connector.mapping");
+    v = path ? json_form_load(path, &m->arena, WHERE, err)
+             : json_form_parse(json, &m->arena, WHERE, err);
     if (v && read_whole(m, v, err) == 0)
         return m;
     pg_mapping_free(m);
     return NULL;
 }
 
+struct pg_mapping *pg_mapping_parse(struct relais_slice json, struct relais_error *err)
+{
+    return read_from(NULL, json, err);
+}
+
 struct pg_mapping *pg_mapping_load(const char *path, struct relais_error *err)
 {
-    struct relais_buf text = RELAIS_BUF_INIT(FILE_MAX_BYTES + 1);
-    struct pg_mapping *m = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = -1;
-
-    while (fd >= 0 && text.len <= FILE_MAX_BYTES) {
-        char *to = relais_buf_reserve(&text, FILE_MAX_BYTES + 1 - text.len);
-
-        n = to ? read(fd, to, FILE_MAX_BYTES + 1 - text.len) : -1;
-        if (n <= 0)
-            break;
-        text.len += (size_t)n;
-    }
-    if (n < 0)
-        relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping", "cannot read: %s",
-                         strerror(errno));
-    else if (text.len > FILE_MAX_BYTES)
-        relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
-                         "larger than %u bytes", FILE_MAX_BYTES);
-    else
-        m = pg_mapping_parse(relais_buf_slice(&text), err);
-    if (fd >= 0)
-        close(fd);
-    relais_buf_release(&text);
-    return m;
+    return read_from(path, RELAIS_SLICE_NULL, err);
 }
 
 void pg_mapping_unbind(struct pg_mapping *m)
@@ -230,8 +186,8 @@ const struct pg_mapped_column *pg_mapping_column(const struct pg_mapped_table *t
 static int column_absent(const struct pg_mapped_table *t, const char *name,
                          struct relais_error *err)
 {
-    return relais_error_set(err, RELAIS_E_PG_SCHEMA, "connector.mapping",
-                            "no column %.60s in %.60s", name, t->name);
+    return relais_error_set(err, RELAIS_E_PG_SCHEMA, WHERE, "no column %.60s in %.60s",
+                            name, t->name);
 }
 
 static void copy_name(char out[64], const char *name)
@@ -269,7 +225,7 @@ static int look_up(struct pg_mapped_table *t, struct pg_conn *c, struct relais_e
     }
     t->quoted = relais_buf_take(&quoted, NULL);
     params[0] = t->quoted;
-    r = pg_conn_exec(c, "connector.mapping", sql, params, 1, err);
+    r = pg_conn_exec(c, WHERE, sql, params, 1, err);
     if (!r)
         return -1;
     t->column_count = (size_t)PQntuples(r);
@@ -282,10 +238,9 @@ static int look_up(struct pg_mapped_table *t, struct pg_conn *c, struct relais_e
         t->columns[i].in_identity = PQgetvalue(r, (int)i, 4)[0] == 't';
     }
     PQclear(r);
-    return t->column_count
-               ? 0
-               : relais_error_set(err, RELAIS_E_PG_SCHEMA, "connector.mapping",
-                                  "no table %.60s", t->name);
+    return t->column_count ? 0
+                           : relais_error_set(err, RELAIS_E_PG_SCHEMA, WHERE,
+                                              "no table %.60s", t->name);
 }
 
 static int check_columns(const struct pg_mapping *m, struct relais_error *err)
@@ -314,7 +269,7 @@ static int check_columns(const struct pg_mapping *m, struct relais_error *err)
         i++;
     return technical[i]
                ? 0
-               : relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
+               : relais_error_set(err, RELAIS_E_CONF_VALUE, WHERE,
                                   "key %.40s of the root is %.40s: an integer or "
                                   "a uuid is needed",
                                   m->root->key, type);
@@ -338,7 +293,7 @@ int pg_mapping_check_identity(const struct pg_mapping *m, struct pg_conn *c,
 
         if (m->fact || pg_mapping_column(t, column)->in_identity)
             continue;
-        return relais_error_set(err, RELAIS_E_PG_SCHEMA, "connector.mapping",
+        return relais_error_set(err, RELAIS_E_PG_SCHEMA, WHERE,
                                 "a deleted row would not tell its %.40s: ALTER TABLE "
                                 "%.80s REPLICA IDENTITY FULL",
                                 column, t->quoted);

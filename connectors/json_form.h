@@ -1,0 +1,26 @@
+#ifndef RELAIS_CONNECTORS_JSON_FORM_H
+#define RELAIS_CONNECTORS_JSON_FORM_H
+
+/* Files of JSON that a person writes (mappings): read whole, their members known. Errors:
+ * CONF_VALUE; where is the caller's. Ownership: values are of the arena. Threads: one.
+ */
+
+#include "core/value.h"
+
+/* The whole file, at most 1 MiB, as a tree. NULL: cannot be read, or is no JSON. */
+struct relais_value *json_form_load(const char *path, struct relais_arena *arena,
+                                    const char *where,
+                                    struct relais_error *err) RELAIS_MUST_CHECK;
+/* From memory. */
+struct relais_value *json_form_parse(struct relais_slice text, struct relais_arena *arena,
+                                     const char *where,
+                                     struct relais_error *err) RELAIS_MUST_CHECK;
+/* A member's text; NULL: absent (also the record), or no text. */
+const char *json_form_text(const struct relais_value *rec, const char *name);
+/* Only members that are known (NULL-ended): a misspelt one is not passed over. what: the
+ * record's name in the error's text; "" where `where` says it. */
+int json_form_members(const struct relais_value *rec, const char *where, const char *what,
+                      const char *const *known,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
+
+#endif
