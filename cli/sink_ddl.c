@@ -198,6 +198,21 @@ static void put_completeness(const struct ddl *d)
         d->schema, d->schema, d->schema);
 }
 
+/* connectors/pg_writing_sql.h */
+static void put_writing(const struct ddl *d)
+{
+    printf("\n-- L'écriture par un fichier (mapping) : l'état le plus récent de chaque "
+           "objet, "
+           "et les lignes faites ici,\n-- pour les tables en \"missing\": \"delete\".\n"
+           "CREATE TABLE %s.relais_objets (\n    contrat text, objet text, constate_le "
+           "timestamptz NOT NULL, sequence bigint NOT NULL,\n    PRIMARY KEY (contrat, "
+           "objet)\n);\n"
+           "CREATE TABLE %s.relais_lignes (\n    contrat text, objet text NOT NULL, nom "
+           "text, ligne text,\n    PRIMARY KEY (contrat, nom, ligne)\n);\n"
+           "CREATE INDEX ON %s.relais_lignes (contrat, objet, nom);\n",
+           d->schema, d->schema, d->schema);
+}
+
 /* A plain SQL name needs no quotes, and nothing else is taken. */
 static bool plain(const char *name)
 {
@@ -228,6 +243,8 @@ int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
         "epoque bigint NOT NULL,\n    PRIMARY KEY (groupe, topic, partition)\n);\n",
         d.schema, d.schema);
     put_completeness(&d);
+    if (relais_conf_text(conf, "connector", "mapping"))
+        put_writing(&d);
     for (size_t i = 0; relais_catalog_at(i); i++) {
         const struct relais_contract *contract = relais_catalog_at(i);
 

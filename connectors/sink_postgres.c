@@ -12,6 +12,7 @@
 #include "connectors/pg_completeness.h"
 #include "connectors/pg_positions.h"
 #include "connectors/pg_target.h"
+#include "connectors/pg_writing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +35,9 @@ struct sink_postgres {
     size_t target_count;
     struct expected expected[TARGETS_MAX]; /* what events look like */
     size_t expected_count;
-    bool in_doubt; /* the connection was lost in a transaction */
-    bool counted;  /* the tables of the proof of completeness are there */
+    struct pg_writing writing; /* into an application's own tables */
+    bool in_doubt;             /* the connection was lost in a transaction */
+    bool counted;              /* the tables of the proof of completeness are there */
     const struct relais_value **controls; /* of the transaction under way */
     size_t control_count;
 };
@@ -57,6 +59,7 @@ static void sink_postgres_close(void *state)
         return;
     drop_session(s);
     pg_positions_clear(&s->positions);
+    pg_writing_close(&s->writing);
     free(s->controls);
     free(s->table);
     free(s->quoted);
@@ -95,7 +98,8 @@ static int session(struct sink_postgres *s, struct relais_error *err)
         s->conn = pg_conn_open(s->conf, PG_USE_WRITE, err);
         if (!s->conn)
             return -1;
-        if (pg_conn_run(s->conn, "session", synchronous, err) || name_tables(s, err)) {
+        if (pg_conn_run(s->conn, "session", synchronous, err) || name_tables(s, err) ||
+            pg_writing_begin(&s->writing, s->conn, s->quoted, s->counted, err)) {
             drop_session(s);
             return -1;
         }
@@ -117,7 +121,9 @@ static int sink_postgres_open(void **state, const struct relais_conf *conf,
 
     s->conf = conf;
     s->schema = relais_conf_text(conf, "connector", "sql_schema");
-    if (session(s, err) == 0 &&
+    if (pg_writing_open(&s->writing, relais_conf_text(conf, "connector", "mapping"),
+                        err) == 0 &&
+        session(s, err) == 0 &&
         relais_buf_printf(&sql,
                           "SELECT groupe, topic, partition, suivant, epoque FROM %s "
                           "LIMIT 0",
@@ -242,6 +248,7 @@ static int announce(struct sink_postgres *s, struct relais_error *err)
 static void clear_rows(struct sink_postgres *s)
 {
     s->control_count = 0;
+    pg_writing_clear(&s->writing);
     for (size_t i = 0; i < s->target_count; i++)
         pg_target_clear(s->targets[i]);
 }
@@ -252,7 +259,8 @@ static int transact(struct sink_postgres *s, struct relais_error *err)
     struct relais_error why = RELAIS_ERROR_INIT;
 
     if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 && merge(s, &why) == 0 &&
-        announce(s, &why) == 0 && pg_positions_move(&s->positions, s->conn, &why) == 0 &&
+        pg_writing_apply(&s->writing, s->conn, &why) == 0 && announce(s, &why) == 0 &&
+        pg_positions_move(&s->positions, s->conn, &why) == 0 &&
         pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
         pg_positions_settle(&s->positions, true);
         clear_rows(s);
@@ -299,6 +307,12 @@ static int gather(struct sink_postgres *s, const struct relais_record *const *re
                                         "ddl FILE.ini says the SQL)",
                                         s->schema);
             s->controls[s->control_count++] = rec->value;
+            at->ahead = rec->offset + 1;
+            continue;
+        }
+        if (pg_writing_takes(&s->writing, rec->schema)) {
+            if (pg_writing_add(&s->writing, rec->schema, rec->value, err))
+                return -1;
             at->ahead = rec->offset + 1;
             continue;
         }
@@ -349,6 +363,14 @@ static int write_range(struct sink_postgres *s,
                    ? -1
                    : 0;
     }
+    if (is_data(&why) && s->writing.form) {
+        /* a row that the application made since we looked for it is found now */
+        relais_error_clear(&why);
+        if (gather(s, records, from, to, &bad, &why) == 0 && transact(s, &why) == 0) {
+            *done_out = to;
+            return 0;
+        }
+    }
     *err = why;
     return -1;
 }
@@ -359,14 +381,17 @@ static int sink_postgres_write(void *state, const struct relais_batch *in,
     struct sink_postgres *s = state;
     const struct relais_record **records =
         relais_alloc((in->count + 1) * sizeof(*records));
-    size_t count = 0;
-    int rc;
+    size_t count = 0, most = s->writing.form ? PG_WRITING_EVENTS_MAX : in->count;
+    int rc = 0;
 
     *done_out = 0;
     for (const struct relais_record *rec = in->first; rec && count < in->count;
          rec = rec->next)
         records[count++] = rec;
-    rc = count ? write_range(s, records, 0, count, done_out, err) : 0;
+    for (size_t from = 0, to; from < count && rc == 0; from = to) {
+        to = count - from > most ? from + most : count;
+        rc = write_range(s, records, from, to, done_out, err);
+    }
     free(records);
     return rc;
 }
@@ -416,6 +441,10 @@ static const struct relais_conf_key keys[] = {
     PG_CONN_KEYS,
     {"connector", "sql_schema", RELAIS_CONF_TEXT, .def = "relais",
      .doc = "Schéma SQL des tables ; relais sink ddl en donne la définition."},
+    {"connector", "mapping", RELAIS_CONF_PATH,
+     .doc =
+         "Fichier JSON qui dit comment les événements d'un contrat s'écrivent dans les "
+         "tables d'une application ; les autres vont dans celles de relais sink ddl."},
     {"connector", "commit_synchrone", RELAIS_CONF_BOOLEAN, .def = "false",
      .doc = "Attendre le disque à chaque transaction. Inutile pour ne rien perdre : la "
             "position est dans la transaction, un arrêt brutal fait relire."},

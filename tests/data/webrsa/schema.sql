@@ -1,5 +1,5 @@
 -- The tables of WebRSA that eligibility touches, as its published schema has them: columns,
--- keys, unique indexes, lists of values. Foreign keys to tables that are not here are left out.
+-- keys, unique indexes, lists of values, triggers. Foreign keys to tables that are not here are left out.
 
 CREATE TABLE dossiers (
     id serial NOT NULL,
@@ -264,6 +264,16 @@ CREATE TABLE evenements (
     PRIMARY KEY (id)
 );
 
+CREATE TABLE dossierscaf (
+    id serial NOT NULL,
+    personne_id integer NOT NULL,
+    ddratdos date,
+    dfratdos date,
+    toprespdos boolean,
+    numdemrsaprece character varying(11) DEFAULT NULL::character varying,
+    PRIMARY KEY (id)
+);
+
 CREATE TABLE historiquesdroits (
     id serial NOT NULL,
     personne_id integer NOT NULL,
@@ -366,6 +376,8 @@ ALTER TABLE historiquesdroits ADD CONSTRAINT historiquesdroits_personne_id_fkey 
 ALTER TABLE orientsstructs ADD CONSTRAINT orientsstructs_personne_id_fkey FOREIGN KEY (personne_id) REFERENCES personnes(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE avispcgdroitsrsa ADD CONSTRAINT avispcgdroitsrsa_dossier_id_fkey FOREIGN KEY (dossier_id) REFERENCES dossiers(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE infosfinancieres ADD CONSTRAINT infosfinancieres_dossier_id_fkey FOREIGN KEY (dossier_id) REFERENCES dossiers(id) ON UPDATE CASCADE ON DELETE CASCADE;
+ALTER TABLE dossierscaf ADD CONSTRAINT dossierscaf_personne_id_fkey FOREIGN KEY (personne_id) REFERENCES personnes(id) ON UPDATE CASCADE ON DELETE CASCADE;
+CREATE INDEX dossierscaf_personne_id_idx ON dossierscaf (personne_id);
 CREATE INDEX dossiers_avispcgdroitrsa_id_idx ON dossiers (avispcgdroitrsa_id);
 CREATE INDEX dossiers_detaildroitrsa_id_idx ON dossiers (detaildroitrsa_id);
 CREATE INDEX dossiers_organisme_id_idx ON dossiers (organisme_id);
@@ -397,3 +409,17 @@ CREATE INDEX orientsstructs_typeorient_id_idx ON orientsstructs (typeorient_id);
 CREATE INDEX orientsstructs_user_id_idx ON orientsstructs (user_id);
 CREATE INDEX avispcgdroitsrsa_dossier_id_idx ON avispcgdroitsrsa (dossier_id);
 CREATE INDEX infosfinancieres_dossier_id_idx ON infosfinancieres (dossier_id);
+CREATE FUNCTION update_created() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.created = NOW(); RETURN NEW; END $$;
+CREATE FUNCTION update_modified() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.modified = NOW(); RETURN NEW; END $$;
+CREATE TRIGGER update_created BEFORE INSERT ON foyers FOR EACH ROW EXECUTE FUNCTION update_created();
+CREATE TRIGGER update_modified BEFORE INSERT OR UPDATE ON foyers FOR EACH ROW EXECUTE FUNCTION update_modified();
+CREATE TRIGGER update_created BEFORE INSERT ON personnes FOR EACH ROW EXECUTE FUNCTION update_created();
+CREATE TRIGGER update_modified BEFORE INSERT OR UPDATE ON personnes FOR EACH ROW EXECUTE FUNCTION update_modified();
+CREATE TRIGGER update_created BEFORE INSERT ON adresses FOR EACH ROW EXECUTE FUNCTION update_created();
+CREATE TRIGGER update_modified BEFORE INSERT OR UPDATE ON adresses FOR EACH ROW EXECUTE FUNCTION update_modified();
+CREATE TRIGGER update_created BEFORE INSERT ON adressesfoyers FOR EACH ROW EXECUTE FUNCTION update_created();
+CREATE TRIGGER update_modified BEFORE INSERT OR UPDATE ON adressesfoyers FOR EACH ROW EXECUTE FUNCTION update_modified();
+CREATE TRIGGER update_created BEFORE INSERT ON detailsdroitsrsa FOR EACH ROW EXECUTE FUNCTION update_created();
+CREATE TRIGGER update_modified BEFORE INSERT OR UPDATE ON detailsdroitsrsa FOR EACH ROW EXECUTE FUNCTION update_modified();
+CREATE TRIGGER update_created BEFORE INSERT ON orientsstructs FOR EACH ROW EXECUTE FUNCTION update_created();
+CREATE TRIGGER update_modified BEFORE INSERT OR UPDATE ON orientsstructs FOR EACH ROW EXECUTE FUNCTION update_modified();

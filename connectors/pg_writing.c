@@ -1,0 +1,93 @@
+#include "connectors/pg_writing.h"
+
+#include "connectors/pg_writing_bind.h"
+#include "connectors/pg_writing_rows.h"
+#include "connectors/pg_writing_sql.h"
+
+#include <stdlib.h>
+
+#define EVENTS_MAX_BYTES (64u << 20)
+
+int pg_writing_open(struct pg_writing *w, const char *path, struct relais_error *err)
+{
+    memset(w, 0, sizeof(*w));
+    w->events.max = EVENTS_MAX_BYTES;
+    if (!path)
+        return 0;
+    w->form = pg_writing_load(path, err);
+    return w->form ? 0 : -1;
+}
+
+void pg_writing_close(struct pg_writing *w)
+{
+    pg_writing_form_free(w->form);
+    relais_buf_release(&w->events);
+    memset(w, 0, sizeof(*w));
+}
+
+static int make_function(struct pg_writing *w, struct pg_conn *c, const char *schema,
+                         bool counted, struct relais_error *err)
+{
+    char *sql = pg_writing_sql(w->form, c, schema, counted, err);
+    int rc = sql ? pg_conn_run(c, w->form->file, sql, err) : -1;
+
+    free(sql);
+    return rc;
+}
+
+int pg_writing_begin(struct pg_writing *w, struct pg_conn *c, const char *schema,
+                     bool counted, struct relais_error *err)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(1024);
+    int rc = -1;
+
+    if (!w->form)
+        return 0;
+    if (pg_writing_bind(w->form, c, err))
+        return -1;
+    if (relais_buf_printf(&sql,
+                          "SELECT contrat, objet, constate_le, sequence FROM "
+                          "%s.relais_objets LIMIT 0; SELECT contrat, objet, nom, ligne "
+                          "FROM %s.relais_lignes LIMIT 0",
+                          schema, schema) == 0)
+        rc = pg_conn_run(c, "relais_objets", sql.data, err);
+    relais_buf_release(&sql);
+    return rc ? -1 : make_function(w, c, schema, counted, err);
+}
+
+bool pg_writing_takes(const struct pg_writing *w, const char *contract)
+{
+    return w->form && pg_writing_is_of(w->form, contract);
+}
+
+int pg_writing_add(struct pg_writing *w, const char *contract,
+                   const struct relais_value *event, struct relais_error *err)
+{
+    size_t before = w->events.len;
+
+    w->contract = contract;
+    if (relais_buf_add_char(&w->events, before ? ',' : '[') == 0 &&
+        pg_writing_rows(w->form, event, &w->events, err) == 0)
+        return 0;
+    w->events.len = before;
+    return relais_error_set(err, RELAIS_E_LIMIT, w->form->file, "too large a batch");
+}
+
+int pg_writing_apply(struct pg_writing *w, struct pg_conn *c, struct relais_error *err)
+{
+    const char *params[2];
+    PGresult *r;
+
+    if (!w->events.len)
+        return 0;
+    if (relais_buf_add_char(&w->events, ']'))
+        return relais_error_set(err, RELAIS_E_LIMIT, w->form->file, "too large a batch");
+    params[0] = w->contract;
+    params[1] = w->events.data;
+    r = pg_conn_exec(c, w->form->file, "SELECT pg_temp.relais_ecrire($1, $2::jsonb)",
+                     params, 2, err);
+    PQclear(r);
+    return r ? 0 : -1;
+}
+
+void pg_writing_clear(struct pg_writing *w) { relais_buf_clear(&w->events); }
