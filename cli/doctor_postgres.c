@@ -4,6 +4,8 @@
 #include "connectors/pg_mapping.h"
 #include "connectors/pg_slot.h"
 #include "connectors/pg_target.h"
+#include "connectors/pg_writing_bind.h"
+#include "connectors/pg_writing_check.h"
 #include "schemas/catalog.h"
 
 #include <inttypes.h>
@@ -116,13 +118,63 @@ static void check_completeness(struct doctor *d, struct pg_conn *c, const char *
     PQfreemem(quoted);
 }
 
+/* What a find of the mapping rests on: an index, a unique key, or neither. */
+static void tell_keys(const struct pg_writing_form *f)
+{
+    struct relais_buf names = RELAIS_BUF_INIT(4096);
+
+    for (size_t n = 0; n < f->node_count; n++) {
+        const struct pg_written_node *node = &f->nodes[n];
+        bool unique = false;
+
+        for (size_t i = 0; i < node->key_count; i++) {
+            unique |= node->keys[i].unique;
+            if (!node->keys[i].through && !node->keys[i].indexed)
+                doctor_unknown("clé", "%s : aucun index sur %s pour find[%zu]",
+                               node->name, node->table, i);
+        }
+        if (!unique &&
+            relais_buf_printf(&names, "%s%s", names.len ? ", " : "", node->name))
+            break;
+    }
+    if (names.len)
+        doctor_unknown("unicité", "la base n'en garantit pas pour : %s", names.data);
+    relais_buf_release(&names);
+}
+
+/* true: there is a mapping, and the contract that it writes has no tables of ours. */
+static bool check_writing(struct doctor *d, struct pg_conn *c)
+{
+    const char *path = relais_conf_text(d->conf, "connector", "mapping");
+    struct relais_arena arena = RELAIS_ARENA_INIT(EXAMPLES_MAX);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_writing_form *f = path ? pg_writing_load(path, &err) : NULL;
+    const struct relais_contract *contract = f ? relais_catalog_find(f->contract) : NULL;
+
+    if (f && !contract)
+        relais_error_set(&err, RELAIS_E_CONF_VALUE, f->file, "contract: no message %.60s",
+                         f->contract);
+    if (contract && pg_writing_bind(f, c, &err) == 0 &&
+        pg_writing_check(f, relais_avro_example(contract->schema, true, &arena),
+                         relais_avro_example(contract->schema, false, &arena),
+                         &err) == 0) {
+        doctor_ok("correspondance", "%s : %zu tables", f->contract, f->node_count);
+        tell_keys(f);
+    } else if (path) {
+        doctor_error(d, "correspondance", &err);
+    }
+    pg_writing_form_free(f);
+    relais_arena_release(&arena);
+    return path != NULL;
+}
+
 /* Tables of the contracts that there are; one at least. */
 static void check_sink(struct doctor *d, struct pg_conn *c)
 {
     const char *schema = relais_conf_text(d->conf, "connector", "sql_schema");
     const struct relais_contract *contract;
     struct relais_arena arena = RELAIS_ARENA_INIT(EXAMPLES_MAX);
-    size_t found = 0;
+    size_t found = check_writing(d, c) ? 1 : 0;
 
     for (size_t i = 0; (contract = relais_catalog_at(i)); i++) {
         struct relais_error err = RELAIS_ERROR_INIT;

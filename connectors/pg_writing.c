@@ -1,6 +1,7 @@
 #include "connectors/pg_writing.h"
 
 #include "connectors/pg_writing_bind.h"
+#include "connectors/pg_writing_check.h"
 #include "connectors/pg_writing_rows.h"
 #include "connectors/pg_writing_sql.h"
 
@@ -53,6 +54,13 @@ int pg_writing_begin(struct pg_writing *w, struct pg_conn *c, const char *schema
         rc = pg_conn_run(c, "relais_objets", sql.data, err);
     relais_buf_release(&sql);
     return rc ? -1 : make_function(w, c, schema, counted, err);
+}
+
+int pg_writing_expect(struct pg_writing *w, const struct relais_value *open,
+                      const struct relais_value *closed, struct relais_error *err)
+{
+    w->expected = true;
+    return pg_writing_check(w->form, open, closed, err);
 }
 
 bool pg_writing_takes(const struct pg_writing *w, const char *contract)

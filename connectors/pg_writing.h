@@ -20,6 +20,7 @@ struct pg_writing {
     struct pg_writing_form *form;
     const char *contract; /* full name, of the events added */
     struct relais_buf events;
+    bool expected; /* its contract is among those of the topics */
 };
 
 /* NULL path: the writing is empty and takes nothing. */
@@ -30,6 +31,10 @@ void pg_writing_close(struct pg_writing *w);
  * counted: see pg_completeness.h. */
 int pg_writing_begin(struct pg_writing *w, struct pg_conn *c, const char *schema,
                      bool counted, struct relais_error *err) RELAIS_MUST_CHECK;
+/* What events of its contract look like (connector.h, expect). */
+int pg_writing_expect(struct pg_writing *w, const struct relais_value *open,
+                      const struct relais_value *closed,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
 /* Is it written by the file? */
 bool pg_writing_takes(const struct pg_writing *w, const char *contract);
 /* contract: borrowed until clear. */

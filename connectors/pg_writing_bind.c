@@ -19,7 +19,8 @@ static void free_column(struct pg_written_column *c)
     free(c->quoted);
     free(c->type);
     free(c->default_sql);
-    c->quoted = c->type = c->default_sql = NULL;
+    free(c->base);
+    c->quoted = c->type = c->default_sql = c->base = NULL;
 }
 
 void pg_writing_unbind(struct pg_writing_form *f)
@@ -57,7 +58,8 @@ enum {
     COLUMN_SELECT,
     COLUMN_INSERT,
     COLUMN_UPDATE,
-    COLUMN_BASE
+    COLUMN_BASE,
+    COLUMN_CATEGORY
 };
 
 static const char columns_sql[] =
@@ -67,8 +69,9 @@ static const char columns_sql[] =
     "t.typtypmod ELSE a.atttypmod END - 4, 0) ELSE 0 END, a.attgenerated <> '' OR "
     "a.attidentity = 'a', has_column_privilege(c.oid, a.attnum, 'SELECT'), "
     "has_column_privilege(c.oid, a.attnum, 'INSERT'), has_column_privilege(c.oid, "
-    "a.attnum, 'UPDATE'), coalesce(b.typname, t.typname) FROM pg_class c JOIN "
-    "pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN "
+    "a.attnum, 'UPDATE'), coalesce(b.typname, t.typname), t.typcategory FROM pg_class c "
+    "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+    "JOIN "
     "pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = "
     "t.typbasetype LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum "
     "WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p') ORDER BY a.attnum";
@@ -139,6 +142,8 @@ static int keep_column(struct bind *b, struct pg_written_column *column,
                        const PGresult *r, int row)
 {
     column->type = relais_strdup(PQgetvalue(r, row, COLUMN_TYPE));
+    column->base = relais_strdup(PQgetvalue(r, row, COLUMN_BASE));
+    column->category = *PQgetvalue(r, row, COLUMN_CATEGORY);
     column->not_null = is_true(r, row, COLUMN_NOT_NULL);
     if (!PQgetisnull(r, row, COLUMN_DEFAULT))
         column->default_sql = relais_strdup(PQgetvalue(r, row, COLUMN_DEFAULT));
@@ -194,8 +199,7 @@ static bool same_kind(const char *a, const char *b)
 }
 
 static int check_value(struct bind *b, const struct pg_written_node *node,
-                       const char *place, const struct pg_written_column *column,
-                       const char *base)
+                       const char *place, const struct pg_written_column *column)
 {
     static const struct {
         enum pg_written_as as;
@@ -209,7 +213,7 @@ static int check_value(struct bind *b, const struct pg_written_node *node,
     const struct pg_written_value *v = &column->value;
     char word[80];
 
-    snprintf(word, sizeof(word), " %.64s ", base);
+    snprintf(word, sizeof(word), " %.64s ", column->base);
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
         if (v->kind == PG_WRITTEN_PATH && v->as == forms[i].as &&
             !strstr(forms[i].types, word))
@@ -257,10 +261,7 @@ static int bind_column(struct bind *b, const struct pg_written_node *node,
         return pg_writing_wrong(b->f, node, place, column->name, RELAIS_E_PG_RIGHTS,
                                 b->err, "GRANT %s ON %.60s is missing", right,
                                 node->quoted);
-    return keep_column(b, column, r, row) ||
-                   check_value(b, node, place, column, PQgetvalue(r, row, COLUMN_BASE))
-               ? -1
-               : 0;
+    return keep_column(b, column, r, row) || check_value(b, node, place, column) ? -1 : 0;
 }
 
 static const struct pg_written_column *named(const struct pg_written_node *node,
@@ -337,9 +338,7 @@ static int bind_through(struct bind *b, const struct pg_written_node *node,
 
         rc = find_column(b, node, "find", key->through, column->name, r);
         if (rc >= 0)
-            rc = keep_column(b, column, r, rc) ||
-                         check_value(b, node, "find", column,
-                                     PQgetvalue(r, rc, COLUMN_BASE))
+            rc = keep_column(b, column, r, rc) || check_value(b, node, "find", column)
                      ? -1
                      : 0;
     }

@@ -74,6 +74,8 @@ struct pg_written_column {
     size_t length; /* only the first characters say whether it differs; 0: all */
     /* Of the catalog (pg_writing_bind.h) */
     char *quoted, *type, *default_sql; /* default_sql NULL: none */
+    char *base;    /* pg_type.typname; of a domain: of the type below it */
+    char category; /* pg_type.typcategory */
     bool not_null;
     int32_t max_chars; /* 0: no limit */
 };

@@ -1,5 +1,6 @@
 #include "connectors/pg_writing_rows.h"
 
+#include "connectors/pg_writing_path.h"
 #include "core/day.h"
 
 #include <inttypes.h>
@@ -9,12 +10,6 @@
 #define ROWS_MAX_BYTES (16u << 20) /* one event's */
 #define TEXT_MAX_BYTES (4u << 20)  /* one value's */
 #define SLOTS_MAX      (PG_WRITTEN_COLUMNS_MAX + PG_WRITTEN_KEYS_MAX * PG_WRITTEN_PARTS_MAX)
-
-/* An element and those around it. */
-struct context {
-    const struct relais_value *value;
-    const struct context *outer;
-};
 
 enum cell { CELL_NULL, CELL_TEXT, CELL_ROW, CELL_CLOSED, CELL_LEFT };
 
@@ -33,48 +28,6 @@ struct rows {
 static int too_large(struct rows *w)
 {
     return relais_error_set(w->err, RELAIS_E_LIMIT, w->f->file, "too large an event");
-}
-
-/* ---- paths ---- */
-
-static bool is_null(const struct relais_value *v)
-{
-    return !v || v->kind == RELAIS_VALUE_NULL ||
-           (v->kind == RELAIS_VALUE_ARRAY && !v->count);
-}
-
-static const struct relais_value *member(const struct relais_value *rec, const char *name,
-                                         size_t len)
-{
-    if (rec->kind != RELAIS_VALUE_RECORD)
-        return NULL;
-    for (const struct relais_value *v = rec->child; v; v = v->next)
-        if (strncmp(v->name, name, len) == 0 && !v->name[len])
-            return v;
-    return NULL;
-}
-
-/* NULL: nothing there. A field that stayed closed is found as its BYTES, whatever the
- * path asks inside of it. */
-static const struct relais_value *resolve(const struct rows *w, const struct context *at,
-                                          const char *path)
-{
-    const struct relais_value *v;
-
-    for (; strncmp(path, "../", 3) == 0; path += 3)
-        at = at->outer ? at->outer : at;
-    v = at->value;
-    if (strcmp(path, ".") == 0)
-        return v;
-    if (*path == '/' || *path == '@')
-        v = *path++ == '@' ? relais_value_get(w->event, "entete") : w->event;
-    while (v && *path && v->kind != RELAIS_VALUE_BYTES) {
-        size_t len = strcspn(path, ".");
-
-        v = member(v, path, len);
-        path += len + (path[len] == '.');
-    }
-    return v;
 }
 
 /* ---- values ---- */
@@ -156,23 +109,23 @@ static const struct relais_value *code_of(const struct rows *w,
     return found ? found : relais_value_get(codes, "*");
 }
 
-static const struct relais_value *first_path(struct rows *w, const struct context *at,
+static const struct relais_value *first_path(struct rows *w, const struct pg_element *at,
                                              const struct pg_written_value *v)
 {
     const struct relais_value *found = NULL;
 
-    for (size_t i = 0; i < v->path_count && is_null(found); i++)
-        found = resolve(w, at, v->paths[i]);
-    if (v->inside && !is_null(found)) {
-        struct context inside = {found, NULL};
+    for (size_t i = 0; i < v->path_count && pg_writing_null(found); i++)
+        found = pg_writing_at(w->event, at, v->paths[i]);
+    if (v->inside && !pg_writing_null(found)) {
+        struct pg_element inside = {found, NULL};
 
-        found = resolve(w, &inside, v->inside);
+        found = pg_writing_at(w->event, &inside, v->inside);
     }
     return found;
 }
 
 /* What the value says; TEXT: in w->text. */
-static int evaluate(struct rows *w, const struct context *at, const struct spot *s,
+static int evaluate(struct rows *w, const struct pg_element *at, const struct spot *s,
                     const struct pg_written_value *v, enum cell *out)
 {
     const struct relais_value *found = v->constant;
@@ -188,7 +141,7 @@ static int evaluate(struct rows *w, const struct context *at, const struct spot 
         *out = CELL_CLOSED;
         return 0;
     }
-    if (!is_null(found)) {
+    if (!pg_writing_null(found)) {
         if (value_text(w, s, found, v->as))
             return -1;
         if (v->codes && w->text.len) {
@@ -216,8 +169,8 @@ static bool equals(struct rows *w, const struct relais_value *v,
     struct relais_buf other = RELAIS_BUF_INIT(TEXT_MAX_BYTES);
     bool same;
 
-    if (is_null(v) || is_null(constant))
-        return is_null(v) && is_null(constant);
+    if (pg_writing_null(v) || pg_writing_null(constant))
+        return pg_writing_null(v) && pg_writing_null(constant);
     if (v->kind == RELAIS_VALUE_ARRAY || v->kind == RELAIS_VALUE_RECORD ||
         v->kind == RELAIS_VALUE_BYTES)
         return false;
@@ -228,16 +181,16 @@ static bool equals(struct rows *w, const struct relais_value *v,
     return same;
 }
 
-static bool holds(struct rows *w, const struct context *at,
+static bool holds(struct rows *w, const struct pg_element *at,
                   const struct relais_value *conditions)
 {
     for (const struct relais_value *c = conditions ? conditions->child : NULL; c;
          c = c->next) {
-        const struct relais_value *v = resolve(w, at, c->name), *one;
+        const struct relais_value *v = pg_writing_at(w->event, at, c->name), *one;
         bool any = false;
 
         if (c->kind == RELAIS_VALUE_RECORD) {
-            if (is_null(v) != relais_value_get(c, "$null")->boolean)
+            if (pg_writing_null(v) != relais_value_get(c, "$null")->boolean)
                 return false;
             continue;
         }
@@ -265,7 +218,7 @@ static size_t characters(struct relais_slice s)
     return n;
 }
 
-static int add_cell(struct rows *w, const struct context *at, const struct spot *s,
+static int add_cell(struct rows *w, const struct pg_element *at, const struct spot *s,
                     const struct pg_written_column *column, enum cell *cell,
                     struct relais_buf *out)
 {
@@ -291,7 +244,7 @@ static int add_cell(struct rows *w, const struct context *at, const struct spot 
     return rc ? too_large(w) : 0;
 }
 
-static int add_cells(struct rows *w, const struct context *at,
+static int add_cells(struct rows *w, const struct pg_element *at,
                      const struct pg_written_node *node, struct relais_buf *out)
 {
     size_t slot = 0;
@@ -371,7 +324,7 @@ static void mark_closed(struct rows *w, size_t node)
             mark_closed(w, i);
 }
 
-static int add_row(struct rows *w, const struct context *at, size_t n)
+static int add_row(struct rows *w, const struct pg_element *at, size_t n)
 {
     const struct pg_written_node *node = &w->f->nodes[n];
     struct relais_buf *out = &w->of[n];
@@ -398,9 +351,9 @@ out:
 
 /* ---- the tree ---- */
 
-static int visit(struct rows *w, const struct context *at, size_t n);
+static int visit(struct rows *w, const struct pg_element *at, size_t n);
 
-static int visit_inner(struct rows *w, const struct context *at, size_t n)
+static int visit_inner(struct rows *w, const struct pg_element *at, size_t n)
 {
     for (size_t i = n == SIZE_MAX ? 0 : n + 1; i < w->f->node_count; i++)
         if (w->f->nodes[i].parent == n && visit(w, at, i))
@@ -408,27 +361,27 @@ static int visit_inner(struct rows *w, const struct context *at, size_t n)
     return 0;
 }
 
-static int visit_one(struct rows *w, const struct context *at, size_t n)
+static int visit_one(struct rows *w, const struct pg_element *at, size_t n)
 {
     if (!holds(w, at, w->f->nodes[n].where))
         return 0;
     return add_row(w, at, n) || visit_inner(w, at, n) ? -1 : 0;
 }
 
-static int visit(struct rows *w, const struct context *at, size_t n)
+static int visit(struct rows *w, const struct pg_element *at, size_t n)
 {
     const struct pg_written_node *node = &w->f->nodes[n];
     struct spot s = {node, "each", ""};
     const struct relais_value *list;
-    struct context inner = {NULL, at};
+    struct pg_element inner = {NULL, at};
 
     for (size_t i = n; i < w->f->node_count; i++)
         if (i == n || w->f->nodes[i].parent == n)
             w->current[i] = 0;
     if (!node->each)
         return visit_one(w, at, n);
-    list = resolve(w, at, node->each);
-    if (is_null(list))
+    list = pg_writing_at(w->event, at, node->each);
+    if (pg_writing_null(list))
         return 0;
     if (list->kind == RELAIS_VALUE_BYTES) {
         mark_closed(w, n);
@@ -448,13 +401,13 @@ static int visit(struct rows *w, const struct context *at, size_t n)
 static int add_member(struct rows *w, struct relais_buf *out, const char *name,
                       const char *path, bool needed)
 {
-    struct context root = {w->event, NULL};
-    const struct relais_value *v = resolve(w, &root, path);
+    struct pg_element root = {w->event, NULL};
+    const struct relais_value *v = pg_writing_at(w->event, &root, path);
     struct spot s = {NULL, path, ""};
 
-    if (!needed && is_null(v))
+    if (!needed && pg_writing_null(v))
         return 0;
-    if (is_null(v) || v->kind == RELAIS_VALUE_BYTES)
+    if (pg_writing_null(v) || v->kind == RELAIS_VALUE_BYTES)
         return misfit(w, &s, RELAIS_E_FIELD_MISSING, "not in the event");
     if (value_text(w, &s, v, PG_WRITTEN_PLAIN))
         return -1;
@@ -505,7 +458,7 @@ int pg_writing_rows(const struct pg_writing_form *f, const struct relais_value *
                     struct relais_buf *out, struct relais_error *err)
 {
     struct rows *w = relais_zalloc(sizeof(*w));
-    struct context root = {event, NULL};
+    struct pg_element root = {event, NULL};
     int rc;
 
     w->f = f;

@@ -182,6 +182,9 @@ static int sink_postgres_expect(void *state, const char *contract,
 
     if (strcmp(contract, PG_CONTROL_CONTRACT) == 0)
         return 0;
+    if (pg_writing_takes(&s->writing, contract))
+        return session(s, err) || pg_writing_expect(&s->writing, open, closed, err) ? -1
+                                                                                    : 0;
     while (i < s->expected_count && strcmp(s->expected[i].contract, contract) != 0)
         i++;
     if (i == TARGETS_MAX)
@@ -415,6 +418,10 @@ static int sink_postgres_positions(void *state, const char *group,
     s->in_doubt = false; /* what the last transaction did is read now */
     if (session(s, err))
         return -1;
+    if (s->writing.form && s->expected_count && !s->writing.expected)
+        return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
+                                "no topic of [sink] brings %.60s",
+                                s->writing.form->contract);
     if (pg_positions_take(&s->positions, s->conn, s->table, group, list, count, err) == 0)
         return 0;
     pg_positions_clear(&s->positions);

@@ -4,6 +4,7 @@
 #include "core/loop.h"
 #include "helper_core.h"
 #include "helper_pg.h"
+#include "schemas/catalog.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,6 +58,16 @@ static int setup(void **state)
         fail_msg("%s: %s", err.where, err.text);
     *state = f;
     return 0;
+}
+
+/* As at the start of relais sink. */
+static int expect(struct fixture *f, const char *contract, struct relais_error *err)
+{
+    const struct relais_contract *c = relais_catalog_find(contract);
+
+    return ops->expect(f->sink, c->name,
+                       relais_avro_example(c->schema, true, &f->batch.arena),
+                       relais_avro_example(c->schema, false, &f->batch.arena), err);
 }
 
 static int teardown(void **state)
@@ -544,6 +555,23 @@ static void test_pg_writing_a_row_made_meanwhile_is_found_again(void **state)
     row_is("SELECT string_agg(etatdosrsa, ',') FROM situationsdossiersrsa", "2");
 }
 
+static void test_pg_writing_the_example_fits_its_contract_and_no_other(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_position list = {TOPIC, 0, -1};
+
+    /* a topic of other events only: the file is never used */
+    if (expect(f, "EvenementPaiement", &err))
+        fail_msg("%s: %s", err.where, err.text);
+    assert_int_equal(ops->positions(f->sink, "g", &list, 1, &err), -1);
+    assert_int_equal(err.code, RELAIS_E_CONF_VALUE);
+    assert_non_null(strstr(err.text, "EvenementDroit"));
+    relais_error_clear(&err);
+    if (expect(f, "EvenementDroit", &err) || ops->positions(f->sink, "g", &list, 1, &err))
+        fail_msg("%s: %s", err.where, err.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -562,6 +590,7 @@ int main(void)
         T(refused_values_name_their_field),
         T(one_refused_case_leaves_the_others),
         T(a_row_made_meanwhile_is_found_again),
+        T(the_example_fits_its_contract_and_no_other),
 #undef T
     };
 

@@ -2,9 +2,11 @@
  * alone, then against the tables. */
 #include "connectors/pg_writing.h"
 #include "connectors/pg_writing_bind.h"
+#include "connectors/pg_writing_check.h"
 #include "core/loop.h"
 #include "helper_core.h"
 #include "helper_pg.h"
+#include "schemas/catalog.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -244,6 +246,73 @@ static void test_pg_writing_form_the_catalog_is_asked_first(void **state)
     }
 }
 
+static void test_pg_writing_form_paths_lead_to_fields(void **state)
+{
+    static const struct {
+        const char *table;
+        enum relais_code code; /* OK: nothing is wrong */
+        const char *where, *text;
+    } cases[] = {
+        {"\"set\":{\"nom\":\"etatt\"}", RELAIS_E_CONF_VALUE, "mapping: n.set.nom",
+         "no such field in the message: etatt"},
+        {"\"set\":{\"nom\":\"foyer.comune\"}", RELAIS_E_CONF_VALUE, "mapping: n.set.nom",
+         "foyer.comune"},
+        {"\"set\":{\"nom\":\"foyer\"}", RELAIS_E_CONF_VALUE, "mapping: n.set.nom",
+         "a list or a record"},
+        {"\"set\":{\"nom\":\"@territoir\"}", RELAIS_E_CONF_VALUE, "mapping: n.set.nom",
+         "@territoir"},
+        {"\"set\":{\"nom\":{\"$first\":[\"cloture\",\"refus\"],\"$path\":\"motiff\"}}",
+         RELAIS_E_CONF_VALUE, "mapping: n.set.nom", "motiff"},
+        {"\"set\":{\"n\":\"date_demande\"}", RELAIS_E_PG_SCHEMA, "mapping: n.set.n",
+         "the column's type is integer, its field's date"},
+        {"\"set\":{\"n\":\"foyer.sans_domicile_fixe\"}", RELAIS_E_PG_SCHEMA,
+         "mapping: n.set.n", "its field's boolean"},
+        {"\"set\":{\"montant\":{\"$path\":\"etat\",\"$as\":\"euros\"}}",
+         RELAIS_E_CONF_VALUE, "mapping: n.set.montant", "\"$as\" is not"},
+        {"\"each\":\"foyer\"", RELAIS_E_CONF_VALUE, "mapping: n.each", "not a list"},
+        {"\"each\":\"personne\"", RELAIS_E_CONF_VALUE, "mapping: n.each",
+         "no such field"},
+        {"\"each\":\"personnes\",\"set\":{\"nom\":\"etat\"}", RELAIS_E_CONF_VALUE,
+         "mapping: n.set.nom", "no such field"},
+        {"\"where\":{\"porte\":\"DROIT\"}", RELAIS_E_CONF_VALUE, "mapping: n.where.porte",
+         "no such field"},
+        {"\"insert_where\":{\"porte\":\"DROIT\"}", RELAIS_E_CONF_VALUE,
+         "mapping: n.insert_where.porte", "no such field"},
+        {"\"each\":\"personnes\",\"set\":{\"nom\":\"identite.nom\",\"n\":"
+         "\"identite.rang_naissance\",\"code\":\"../etat\",\"montant\":{\"$path\":"
+         "\"/montant_mensuel_centimes\",\"$as\":\"euros\"}},\"where\":{\"nir\":{"
+         "\"$null\":false}}",
+         RELAIS_E_OK, "", ""},
+        {"\"each\":\"changements\",\"set\":{\"nom\":\".\",\"n\":\"/organisme.numorg\"}",
+         RELAIS_E_OK, "", ""},
+    };
+    const struct relais_contract *contract = relais_catalog_find("EvenementDroit");
+    struct relais_arena arena = RELAIS_ARENA_INIT(1u << 20);
+    struct relais_value *open = relais_avro_example(contract->schema, true, &arena);
+    struct relais_value *closed = relais_avro_example(contract->schema, false, &arena);
+
+    make_tables();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct relais_error err = RELAIS_ERROR_INIT;
+        struct relais_buf table = RELAIS_BUF_INIT(4096);
+        struct pg_conn *c = connect_as("postgres");
+        struct pg_writing_form *f;
+
+        assert_int_equal(
+            relais_buf_printf(&table, "\"table\":\"p.t\",\"find\":[],%s", cases[i].table),
+            0);
+        f = with_table(table.data, &err);
+        if (!f || pg_writing_bind(f, c, &err))
+            fail_msg("%s: %s", err.where, err.text);
+        assert_int_equal(pg_writing_check(f, open, closed, &err), cases[i].code ? -1 : 0);
+        told(&err, cases[i].code, cases[i].where, cases[i].text, cases[i].table);
+        pg_writing_form_free(f);
+        pg_conn_close(c);
+        relais_buf_release(&table);
+    }
+    relais_arena_release(&arena);
+}
+
 /* ---- what the language can say, beyond what WebRSA needs ---- */
 
 #define FORM                                                                             \
@@ -365,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_pg_writing_form_wrong_files_name_the_place),
         cmocka_unit_test(test_pg_writing_form_wrong_tables_name_the_place),
         cmocka_unit_test(test_pg_writing_form_the_catalog_is_asked_first),
+        cmocka_unit_test(test_pg_writing_form_paths_lead_to_fields),
         cmocka_unit_test(test_pg_writing_form_all_of_the_language_is_written),
     };
 
