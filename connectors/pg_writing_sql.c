@@ -239,6 +239,32 @@ static void put_insert(struct sql *w, size_t n)
     put(w, "END IF;\n");
 }
 
+/* The database holds this key once, so that a second element of it is the same row. */
+static bool is_strict(const struct pg_written_key *key)
+{
+    for (size_t i = 0; i < key->part_count; i++)
+        if (key->parts[i].nullable || key->parts[i].length)
+            return false;
+    return key->unique;
+}
+
+/* An element that repeats a key of an earlier one, whose row was made just now. */
+static void put_repeated(struct sql *w, size_t n)
+{
+    const struct pg_written_node *node = &w->f->nodes[n];
+
+    for (size_t i = 0; node->each && i < node->key_count; i++) {
+        if (!is_strict(&node->keys[i]))
+            continue;
+        putf(w,
+             "IF x_i > 1 AND x_ids_%zu[x_i] IS NULL AND (x_r->>0)::int & %u <> 0 THEN "
+             "x_ids_%zu[x_i] := (SELECT t.%s FROM %s t WHERE ",
+             n, 2u << i, n, node->id_quoted, node->quoted);
+        put_key(w, node, &node->keys[i]);
+        put(w, "); END IF;\n");
+    }
+}
+
 static void put_node(struct sql *w, size_t n)
 {
     const struct pg_written_node *node = &w->f->nodes[n];
@@ -249,6 +275,7 @@ static void put_node(struct sql *w, size_t n)
          n, n, node->id_type);
     put_find(w, n);
     put(w, "FOR x_i IN 1..x_n LOOP\nx_r := x_rows->(x_i - 1);\n");
+    put_repeated(w, n);
     put_update(w, n);
     put_insert(w, n);
     put(w, "END LOOP;\n");

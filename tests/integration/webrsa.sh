@@ -64,6 +64,8 @@ check 'and is named, with the nearest' grep -q 'where="faux.json: situation.set.
 sed 's/"foyer.depuis"/"foyer.depui"/' docs/exemples/webrsa-puits.json >"$work/faux.json"
 check 'a path that leads nowhere too' exits 78 "$relais" sink "$work/k/relais.ini" -X connector.mapping="$work/faux.json"
 check 'and is named' grep -q 'where="faux.json: foyer.set.ddsitfam" text="no such field in the message: foyer.depui"' "$work/exits.out"
+check 'a contract that no topic brings' exits 78 "$relais" sink "$work/k/relais.ini" -X sink.topics=payments
+check 'is named' grep -q 'no topic of \[sink\] brings EvenementDroit' "$work/exits.out"
 
 # the application goes on writing: new cases by the same sequences
 application() {

@@ -393,6 +393,61 @@ static void test_pg_writing_equal_elements_are_rows_of_their_own(void **state)
            "1.00,2.00");
 }
 
+/* The flow's schema allows two Prestations of one nature, the table does not. */
+static void
+test_pg_writing_a_key_that_comes_twice_is_one_row_the_last_counts(void **state)
+{
+    struct fixture *f = *state;
+    static const char twice[] =
+        OPEN ",\"personnes\":[{\"identite\":{\"nom\":\"DURAND\",\"nom_naissance\":"
+             "\"DURAND\",\"prenom\":\"ZOE\",\"date_naissance\":\"1990-02-28\"},"
+             "\"roles\":[{\"prestation\":\"RSA\",\"role\":\"DEM\"},{\"prestation\":"
+             "\"RSA\",\"role\":\"CJT\"}]}]";
+
+    write_one(f, 1, 1, twice);
+    row_is("SELECT string_agg(rtrim(rolepers), ',') FROM prestations", "CJT");
+    write_one(f, 2, 2, twice);
+    row_is("SELECT string_agg(rtrim(rolepers), ',') FROM prestations", "CJT");
+}
+
+/* Two rights of one case, as after a change of caisse: the later event holds, also when
+ * both are published again. */
+static void test_pg_writing_rights_of_one_case_are_in_order(void **state)
+{
+    struct fixture *f = *state;
+
+    write_one(f, 1, 1, "\"droit\":\"a\"," OPEN);
+    write_one(f, 2, 2, "\"droit\":\"a\"," HEAD ",\"etat\":\"CLOS\"");
+    write_one(f, 3, 3,
+              "\"droit\":\"b\",\"numero_demande\":\"00000000193\",\"matricule\":"
+              "\"765432100000000\",\"etat\":\"OUVERT\"");
+    write_one(f, 3, 5,
+              "\"droit\":\"b\",\"numero_demande\":\"00000000193\",\"matricule\":"
+              "\"765432100000000\",\"etat\":\"OUVERT\"");
+    write_one(f, 2, 4, "\"droit\":\"a\"," HEAD ",\"etat\":\"CLOS\"");
+    row_is("SELECT string_agg(matricule || etatdosrsa, ',') FROM dossiers d JOIN "
+           "situationsdossiersrsa s ON s.dossier_id = d.id",
+           "7654321000000002");
+}
+
+/* CORRECTION and ANNULATION are states like others. */
+static void test_pg_writing_corrections_and_annulments_are_applied(void **state)
+{
+    struct fixture *f = *state;
+
+    write_one(f, 1, 1,
+              HEAD ",\"etat\":\"REFUSE\",\"refus\":{\"motif\":\"PCG\",\"date\":"
+                   "\"2026-01-01\"}");
+    write_one(f, 2, 2,
+              OPEN ",\"composantes\":[{\"nature\":\"RSD\",\"montant_centimes\":7}]");
+    row_is("SELECT concat_ws(' ', etatdosrsa, motirefursa, dtrefursa) FROM "
+           "situationsdossiersrsa",
+           "2");
+    write_one(f, 3, 3, HEAD ",\"etat\":\"ANNULE\",\"composantes\":[]");
+    row_is("SELECT etatdosrsa FROM situationsdossiersrsa", "Z");
+    row_is("SELECT count(*) FROM detailscalculsdroitsrsa", "0");
+}
+
 /* The better key of one goes before the worse key of another: twins, one of whose first
  * names was mended. */
 static void test_pg_writing_persons_are_found_by_number_then_civil_status(void **state)
@@ -583,6 +638,9 @@ int main(void)
         T(a_caseworker_s_rows_and_columns_stay),
         T(what_the_state_lacks_goes_where_it_was_asked),
         T(equal_elements_are_rows_of_their_own),
+        T(a_key_that_comes_twice_is_one_row_the_last_counts),
+        T(rights_of_one_case_are_in_order),
+        T(corrections_and_annulments_are_applied),
         T(persons_are_found_by_number_then_civil_status),
         T(two_cases_of_one_number_are_told_apart_or_parked),
         T(a_shared_address_is_not_changed_for_others),
