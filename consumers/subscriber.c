@@ -456,6 +456,66 @@ int subscriber_serve(struct subscriber *sub, int timeout_ms, struct relais_error
 
 uint64_t subscriber_generation(const struct subscriber *sub) { return sub->generation; }
 
+/* Behind all that librdkafka gave us of it, also what waits in the batch. */
+static int64_t fetched(const struct subscriber *sub, struct part *part)
+{
+    const struct batch *batch = sub->batch;
+    int64_t offset = part->position;
+
+    for (size_t i = batch ? batch->at : 0; batch && i < batch->count; i++) {
+        const rd_kafka_message_t *msg = batch->msgs[i];
+        bool end = msg && msg->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+
+        if (msg && msg->rkt && (!msg->err || end) && msg->partition == part->partition &&
+            strcmp(rd_kafka_topic_name(msg->rkt), part->topic) == 0)
+            offset = msg->offset + !end;
+    }
+    return offset;
+}
+
+/* 2.0.2 does not wait for what it began; what was not started yet stands where it was
+ * assigned. */
+static bool sought(rd_kafka_resp_err_t code)
+{
+    return !code || code == RD_KAFKA_RESP_ERR__IN_PROGRESS ||
+           code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__STATE;
+}
+
+static void seek(struct subscriber *sub, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_error_t *error = rd_kafka_seek_partitions(sub->rk, list, WATERMARKS_MS);
+
+    if (error && !sought(rd_kafka_error_code(error)))
+        relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, "consumer", "seek: %s",
+                         rd_kafka_error_string(error));
+    if (error)
+        rd_kafka_error_destroy(error);
+    for (int i = 0; i < list->cnt; i++)
+        if (!sought(list->elems[i].err))
+            relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, list->elems[i].topic,
+                             "seek in partition %" PRId32 ": %s",
+                             list->elems[i].partition,
+                             rd_kafka_err2name(list->elems[i].err));
+}
+
+void subscriber_resume(struct subscriber *sub, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_topic_partition_list_t *known = rd_kafka_topic_partition_list_new(list->cnt);
+
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &list->elems[i];
+        int64_t offset = fetched(sub, part_find(sub, p->topic, p->partition));
+
+        if (offset >= 0)
+            rd_kafka_topic_partition_list_add(known, p->topic, p->partition)->offset =
+                offset;
+    }
+    if (known->cnt)
+        seek(sub, known);
+    rd_kafka_topic_partition_list_destroy(known);
+    rd_kafka_resume_partitions(sub->rk, list);
+}
+
 void subscriber_pause(struct subscriber *sub, bool pause)
 {
     rd_kafka_topic_partition_list_t *list;
@@ -467,7 +527,7 @@ void subscriber_pause(struct subscriber *sub, bool pause)
     if (list->cnt && pause)
         rd_kafka_pause_partitions(sub->rk, list);
     else if (list->cnt)
-        rd_kafka_resume_partitions(sub->rk, list);
+        subscriber_resume(sub, list);
     rd_kafka_topic_partition_list_destroy(list);
 }
 

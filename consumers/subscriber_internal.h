@@ -128,6 +128,10 @@ struct subscriber {
 };
 
 /* "topic=... " to whoever listens. */
+/* Takes the pause from these partitions, at the offset behind what was fetched:
+ * from 2.2.0 to 2.13.1 librdkafka takes the end that it reports for one message more, and
+ * would begin behind the next one. */
+void subscriber_resume(struct subscriber *sub, rd_kafka_topic_partition_list_t *list);
 void subscriber_notice(struct subscriber *sub, const char *fmt, ...) RELAIS_PRINTF(2, 3);
 
 /* batch.c */

@@ -51,7 +51,7 @@ static void try_denied(struct subscriber *sub)
 
     if (list->cnt && !sub->paused) {
         rd_kafka_pause_partitions(sub->rk, list);
-        rd_kafka_resume_partitions(sub->rk, list);
+        subscriber_resume(sub, list);
     }
     rd_kafka_topic_partition_list_destroy(list);
 }

@@ -527,6 +527,34 @@ static void test_subscriber_paused_gives_nothing_and_misses_nothing(void **state
     reader_free(r);
 }
 
+/* librdkafka 2.2.0 to 2.13.1 takes the end of a partition for a message. */
+static void test_subscriber_paused_at_the_end_misses_nothing(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "groupe", RELAIS_FROM_GROUP, "");
+    struct relais_error err = RELAIS_ERROR_INIT;
+    int seen[60] = {0};
+
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 12; i++)
+            events_put(e, (i + round) % 6, "d1-dossier", round * 12 + i);
+        events_flush(e);
+        for (int i = 0; i < 12; i++) {
+            struct relais_event *ev = want(r);
+
+            seen[relais_event_sequence(ev)]++;
+            relais_event_free(ev);
+        }
+        assert_null(next(r, 300)); /* the ends come */
+        subscriber_pause(r->sub, true);
+        assert_int_equal(subscriber_serve(r->sub, 50, &err), 0);
+        subscriber_pause(r->sub, false);
+    }
+    for (int i = 0; i < 60; i++)
+        assert_int_equal(seen[i], 1);
+    reader_free(r);
+}
+
 static void test_subscriber_says_that_a_topic_is_missing(void **state)
 {
     static const char *const absent[] = {"dep93.absent.v1", NULL};
@@ -664,6 +692,7 @@ int main(void)
         WITH_BROKER(test_subscriber_seen_tells_a_producers_repeat),
         WITH_BROKER(test_event_newer_is_the_order_of_contract_a5),
         WITH_BROKER(test_subscriber_paused_gives_nothing_and_misses_nothing),
+        WITH_BROKER(test_subscriber_paused_at_the_end_misses_nothing),
         WITH_BROKER(test_subscriber_says_that_a_topic_is_missing),
         WITH_BROKER(test_subscriber_without_a_broker_says_retry_and_ends_in_time),
         WITH_BROKER(test_subscriber_goes_on_after_the_broker_was_away),
