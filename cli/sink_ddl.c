@@ -1,6 +1,7 @@
 /* relais sink ddl: the tables that sink_postgres writes to, from the contracts. */
 #include "cli/commands.h"
 #include "connectors/pg_target.h"
+#include "connectors/pg_writing_form.h"
 #include "schemas/catalog.h"
 
 #include <stdio.h>
@@ -224,6 +225,8 @@ static bool plain(const char *name)
 int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
 {
     const char *family = cli_value(cli, "famille");
+    const char *mapping = relais_conf_text(conf, "connector", "mapping");
+    struct pg_writing_form *form = NULL;
     struct ddl d = {relais_conf_text(conf, "connector", "sql_schema"),
                     cli_value(cli, "historique") != NULL};
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -234,6 +237,8 @@ int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
                          "un nom de a-z, 0-9 et _ est attendu");
         return cli_fail(cli, &err);
     }
+    if (mapping && !(form = pg_writing_load(mapping, &err)))
+        return cli_fail(cli, &err);
     printf(
         "-- Tables de sink_postgres. Une colonne ou une liste dont on ne veut pas : ne "
         "pas "
@@ -243,7 +248,7 @@ int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
         "epoque bigint NOT NULL,\n    PRIMARY KEY (groupe, topic, partition)\n);\n",
         d.schema, d.schema);
     put_completeness(&d);
-    if (relais_conf_text(conf, "connector", "mapping"))
+    if (form)
         put_writing(&d);
     for (size_t i = 0; relais_catalog_at(i); i++) {
         const struct relais_contract *contract = relais_catalog_at(i);
@@ -251,9 +256,11 @@ int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
         if (!contract->family[0] || strcmp(contract->family, "control") == 0 ||
             (family && strcmp(family, contract->family) != 0))
             continue;
-        put_contract(&d, contract);
+        if (!form || !pg_writing_is_of(form, contract->name))
+            put_contract(&d, contract);
         count++;
     }
+    pg_writing_form_free(form);
     if (!count) {
         relais_error_set(&err, RELAIS_E_USAGE, "--famille", "famille inconnue");
         return cli_fail(cli, &err);

@@ -36,24 +36,38 @@ static int make_function(struct pg_writing *w, struct pg_conn *c, const char *sc
     return rc;
 }
 
-int pg_writing_begin(struct pg_writing *w, struct pg_conn *c, const char *schema,
-                     bool counted, struct relais_error *err)
+/* Our own tables. */
+static int look_up(struct pg_conn *c, const char *schema, struct relais_error *err)
 {
     struct relais_buf sql = RELAIS_BUF_INIT(1024);
+    struct relais_error why = RELAIS_ERROR_INIT;
     int rc = -1;
 
-    if (!w->form)
-        return 0;
-    if (pg_writing_bind(w->form, c, err))
-        return -1;
     if (relais_buf_printf(&sql,
                           "SELECT contrat, objet, constate_le, sequence FROM "
                           "%s.relais_objets LIMIT 0; SELECT contrat, objet, nom, ligne "
                           "FROM %s.relais_lignes LIMIT 0",
                           schema, schema) == 0)
-        rc = pg_conn_run(c, "relais_objets", sql.data, err);
+        rc = pg_conn_run(c, "relais_objets", sql.data, &why);
     relais_buf_release(&sql);
-    return rc ? -1 : make_function(w, c, schema, counted, err);
+    if (rc && why.code == RELAIS_E_PG_SCHEMA)
+        return relais_error_set(err, why.code, why.where,
+                                "%.120s (relais sink ddl FILE.ini says the SQL)",
+                                why.text);
+    if (rc)
+        *err = why;
+    return rc;
+}
+
+int pg_writing_begin(struct pg_writing *w, struct pg_conn *c, const char *schema,
+                     bool counted, struct relais_error *err)
+{
+    if (!w->form)
+        return 0;
+    return pg_writing_bind(w->form, c, err) || look_up(c, schema, err) ||
+                   make_function(w, c, schema, counted, err)
+               ? -1
+               : 0;
 }
 
 int pg_writing_expect(struct pg_writing *w, const struct relais_value *open,

@@ -56,6 +56,7 @@ def case(block):
     ]
     fields = [
         *(text(block, f"IdentificationRSA/DemandeRSA/{n}") for n in ("NUMDEMRSA", "DTDEMRSA")),
+        text(block, "IdentificationRSA/Partenaire/IDEPARTE"),
         *(text(block, f"IdentificationRSA/Organisme/{n}") for n in ("FONORG", "NUMORG", "MATRICULE")),
         *(text(block, f"IdentificationRSA/OrganismePrenant/{n}") for n in ("FONORGPRENMUT", "NUMORGPRENMUT", "DDDEPAMUT")),
         *(text(block, f"DonneesAdministratives/SituationFamille/{n}") for n in ("SITFAM", "DDSITFAM")),
@@ -80,7 +81,7 @@ def expect(*files):
 
 
 SQL = """
-SELECT concat_ws('|', d.numdemrsa, coalesce(d.dtdemrsa::text, ''), rtrim(d.fonorg), rtrim(d.numorg), rtrim(d.matricule),
+SELECT concat_ws('|', d.numdemrsa, coalesce(d.dtdemrsa::text, ''), coalesce(d.ideparte, ''), rtrim(d.fonorg), rtrim(d.numorg), rtrim(d.matricule),
   coalesce(rtrim(d.fonorgprenmut), ''), coalesce(rtrim(d.numorgprenmut), ''), coalesce(d.dddepamut::text, ''),
   coalesce(rtrim(f.sitfam), ''), coalesce(f.ddsitfam::text, ''),
   s.etatdosrsa, coalesce(rtrim(s.motirefursa), ''), coalesce(s.dtrefursa::text, ''),

@@ -53,9 +53,9 @@ dsn = $(echo "$pg_url" | sed 's/user=postgres/user=relais_webrsa/')
 END
 sink() { start "$1" "$relais" sink "$work/k/relais.ini" -X keys.file="$work/ring" "${@:2}"; }
 block() { awk -v word="$1" '/^```sql/ {on = 1; text = ""; next} /^```/ {if (on && index(text, word)) print text; on = 0} on {text = text $0 "\n"}' docs/POSTGRESQL.md; }
-"$relais" sink ddl "$work/k/relais.ini" --famille eligibility |
-    awk '/^CREATE TABLE .*evenement_/ {exit} {print}' >"$work/tables.sql"
-check 'our own tables, without those of the events' pg sql "$(cat "$work/tables.sql")"
+"$relais" sink ddl "$work/k/relais.ini" --famille eligibility >"$work/tables.sql"
+check 'relais sink ddl gives our own tables, none of the events that the mapping writes' sh -c '! grep -q evenement_ "$1"' - "$work/tables.sql"
+check 'they are made' pg sql "$(cat "$work/tables.sql")"
 check 'the rights that the page gives' pg sql "$(block 'CREATE ROLE relais_webrsa' | sed "s/'…'/'x'/; s/DATABASE webrsa/DATABASE postgres/")"
 check 'doctor finds the mapping in order' sh -c '"$1" doctor "$2" >"$3"; grep -q "^ok *correspondance *EvenementDroit : 15 tables" "$3"' - "$relais" "$work/k/relais.ini" "$work/doctor.txt"
 sed 's/"etatdosrsa"/"etatdosrs"/' docs/exemples/webrsa-puits.json >"$work/faux.json"

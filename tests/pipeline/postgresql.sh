@@ -73,3 +73,26 @@ pg sql 'DROP TABLE relais.evenement_paiement CASCADE' >/dev/null
 pg sql 'UPDATE relais.relais_positions SET suivant = -1' >/dev/null
 check 'without its table it says which command makes it' exits 78 "$relais" sink "$work/k/relais.ini" "${once[@]}"
 check 'and names it' grep -q 'evenement_paiement.*relais sink ddl' "$work/exits.out"
+
+# the page's mapping, into a table of an application's own
+block 'CREATE TABLE versements' >"$work/versements.sql"
+awk '/^```json/ {on = 1; next} /^```/ {on = 0} on' docs/POSTGRESQL.md >"$work/versements.json"
+pg sql "$(cat "$work/versements.sql")"
+conf "$work/v/relais.ini" <<-END
+[sink]
+topics = payments
+group = relais.dep93.versements
+[connector]
+name = sink_postgres
+mapping = ../versements.json
+dsn = $pg_url
+END
+check 'the sink wants our own tables' exits 78 "$relais" sink "$work/v/relais.ini" "${once[@]}"
+check 'and says which command makes them' grep -q 'relais_objets.*relais sink ddl' "$work/exits.out"
+"$relais" sink ddl "$work/v/relais.ini" --famille payments | sed -n '/relais_objets/,/^CREATE INDEX/p' >"$work/ours.sql"
+pg sql "$(cat "$work/ours.sql")"
+pg sql "INSERT INTO versements (reference, dossier, commentaire) VALUES ('b1f0a8d2-6c3e-8a47-8b15-3d9e7f204c01', 'saisi', 'à voir')"
+check 'the mapping of the page is written' "$relais" sink "$work/v/relais.ini" "${once[@]}"
+check 'the row is found, the application has its columns' \
+    [ "$(pg sql "SELECT concat_ws(' ', dossier, mois, montant, etat, relance, commentaire) FROM versements")" = 'saisi 2026-01-01 512.30 payé f à voir' ]
+check 'doctor finds it in order' sh -c '"$1" doctor "$2" | grep -q "^ok *correspondance *EvenementPaiement : 1 tables"' - "$relais" "$work/v/relais.ini"
