@@ -4,7 +4,8 @@
 #   unit         every BUILD/tests/test_* (cmocka); test_pg_* with a PostgreSQL of its own
 #   the others   every tests/SUITE/*.sh, which print TAP through tests/lib.sh
 #   ONLY=word    only files whose name holds it
-#   AT_ONCE=N    files of unit and pipeline that run side by side (3): most of them wait
+#   AT_ONCE=N    files of unit and pipeline that run side by side (3): most of them wait;
+#                beside them those of integration, one at a time: each boots its own Kafka
 #   WRAP=...     before each unit executable (valgrind)
 # A file that crashes, hangs past its time, or prints no test at all counts as one failed.
 # Logs: BUILD/log/SUITE-NAME.log; the sum also in BUILD/total.
@@ -54,49 +55,71 @@ show() { # all|ended
 	while [ $shown -lt $started ]; do
 		[ "$1" = all ] || ! kill -0 "${pids[shown]}" 2>/dev/null || return 0
 		wait "${pids[shown]}"
-		sed '$d' "$results/$shown"
-		read -r mark good bad skip < <(tail -n 1 "$results/$shown")
-		[ "$mark" = = ] || { echo "run.sh: no result of file $shown"; bad=1 good=0 skip=0; }
-		passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
+		add "$results/$shown"
 		shown=$((shown + 1))
 	done
 }
-# start AT_ONCE SUITE NAME SECONDS COMMAND...
+add() { # FILE
+	local good bad skip mark
+	sed '$d' "$1"
+	read -r mark good bad skip < <(tail -n 1 "$1")
+	[ "$mark" = = ] || { echo "run.sh: no result in ${1##*/}"; bad=1 good=0 skip=0; }
+	passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + skip))
+}
+busy() { # how many files of ours run
+	local n=0 i
+	for ((i = shown; i < started; i++)); do ! kill -0 "${pids[i]}" 2>/dev/null || n=$((n + 1)); done
+	echo $n
+}
+# start SUITE NAME SECONDS COMMAND...
 start() {
-	while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n; done
+	while [ "$(busy)" -ge "${AT_ONCE:-3}" ]; do sleep 0.1; done
 	show ended
-	shift
 	one "$@" >"$results/$started" 2>&1 &
 	pids[started]=$!
 	started=$((started + 1))
 }
+# The longest first: what starts last should not last.
+units() {
+	local name
+	for name in test_subscriber test_sink_run test_source; do [ ! -x "$BUILD/tests/$name" ] || echo $name; done
+	for name in "$BUILD"/tests/test_*; do
+		case ${name##*/} in test_subscriber | test_sink_run | test_source) ;; *) [ ! -x "$name" ] || echo "${name##*/}" ;; esac
+	done
+}
+scripts() { # SUITE COMMAND...: COMMAND SUITE NAME SECONDS SCRIPT for each
+	local suite=$1 script name seconds; shift
+	for script in tests/"$suite"/*.sh; do
+		[ -e "$script" ] || continue
+		name=$(basename "$script" .sh)
+		[[ $name == *"${ONLY:-}"* ]] || continue
+		seconds=$(sed -n 's/^# timeout: \([0-9]*\).*/\1/p' "$script" | head -n 1)
+		"$@" "$suite" "$name" $((${seconds:-180} * ${SLOW:-1})) "$script"
+	done
+}
+in_turn() { n=$((${n:-0} + 1)); one "$@" >"$results/lane.$(printf %03d $n)" 2>&1; }
 
+suites=" $* "
+wants() { [[ $suites == *" $1 "* ]]; }
 for suite; do
-	case $suite in
-	unit)
-		for exe in "$BUILD"/tests/test_*; do
-			[ -x "$exe" ] || continue
-			name=${exe##*/}
-			[[ $name == *"${ONLY:-}"* ]] || continue
-			server= # a PostgreSQL of its own
-			[[ $name != test_pg_* ]] || server="env PG_DIR=$BUILD/tmp/pg-$name tests/pg.sh run"
-			# shellcheck disable=SC2086
-			CMOCKA_MESSAGE_OUTPUT=TAP start "${AT_ONCE:-3}" unit "$name" 600 $server ${WRAP:-} "$exe"
-		done ;;
-	check|pipeline|integration)
-		for script in tests/"$suite"/*.sh; do
-			[ -e "$script" ] || continue
-			name=$(basename "$script" .sh)
-			[[ $name == *"${ONLY:-}"* ]] || continue
-			seconds=$(sed -n 's/^# timeout: \([0-9]*\).*/\1/p' "$script" | head -n 1)
-			n=${AT_ONCE:-3}
-			[ "$suite" != integration ] || n=1 # each boots its own Kafka
-			start "$n" "$suite" "$name" $((${seconds:-180} * ${SLOW:-1})) "$script"
-		done ;;
-	*) echo "run.sh: unknown suite $suite" >&2; exit 2 ;;
-	esac
-	show all
+	case $suite in check | unit | pipeline | integration) ;; *) echo "run.sh: unknown suite $suite" >&2; exit 2 ;; esac
 done
+if wants check; then scripts check start; show all; fi
+lane=
+if wants integration; then scripts integration in_turn & lane=$!; fi
+if wants unit; then
+	for name in $(units); do
+		[[ $name == *"${ONLY:-}"* ]] || continue
+		server= # a PostgreSQL of its own
+		[[ $name != test_pg_* ]] || server="env PG_DIR=$BUILD/tmp/pg-$name tests/pg.sh run"
+		# shellcheck disable=SC2086
+		CMOCKA_MESSAGE_OUTPUT=TAP start unit "$name" 600 $server ${WRAP:-} "$BUILD/tests/$name"
+	done
+fi
+! wants pipeline || scripts pipeline start
+show all
+[ -z "$lane" ] || wait "$lane"
+for file in "$results"/lane.*; do [ ! -e "$file" ] || add "$file"; done
 
 [ $((passed + failed)) -gt 0 ] || failed=1
 [ "$skipped" = 0 ] || echo "$skipped skipped, named above"
