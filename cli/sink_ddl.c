@@ -245,7 +245,8 @@ int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
         "créer\n-- sa colonne ou sa table.\n"
         "CREATE SCHEMA IF NOT EXISTS %s;\n\nCREATE TABLE %s.relais_positions (\n"
         "    groupe text, topic text, partition integer,\n    suivant bigint NOT NULL, "
-        "epoque bigint NOT NULL,\n    PRIMARY KEY (groupe, topic, partition)\n);\n",
+        "epoque bigint NOT NULL, dernier_ms bigint,\n    PRIMARY KEY (groupe, topic, "
+        "partition)\n);\n",
         d.schema, d.schema);
     put_completeness(&d);
     if (form)

@@ -65,6 +65,10 @@ struct relais_sink_ops {
     /* The records of at->topic, at->partition before at->next are done with though they
      * were not written (parked); durable with the next write or flush. */
     void (*skip)(void *state, const struct relais_position *at);
+    /* With positions only: the partition goes on at at->next, before what was written:
+     * its topic was made anew, and a person said to begin again. */
+    int (*restart)(void *state, const struct relais_position *at,
+                   struct relais_error *err);
     /* NULL, or told at start, before the first write, for each contract of the topics:
      * its events look so, every field there, with protected fields opened and closed. All
      * is borrowed until close. CONF: there is no room for such a value. */

@@ -36,10 +36,16 @@ bool pg_positions_moved(const struct pg_positions *p)
 void pg_positions_settle(struct pg_positions *p, bool committed)
 {
     for (size_t i = 0; i < p->count; i++) {
-        if (committed)
-            p->list[i].next = p->list[i].ahead;
-        p->list[i].ahead =
-            p->list[i].next > p->list[i].done ? p->list[i].next : p->list[i].done;
+        struct pg_position *at = &p->list[i];
+        bool parked;
+
+        if (committed) {
+            at->next = at->ahead;
+            at->next_ms = at->ahead_ms;
+        }
+        parked = at->done > at->next;
+        at->ahead = parked ? at->done : at->next;
+        at->ahead_ms = parked ? at->done_ms : at->next_ms;
     }
 }
 
@@ -50,6 +56,7 @@ void pg_positions_skip(struct pg_positions *p, const struct relais_position *at)
     if (!ours || at->next <= ours->ahead)
         return;
     ours->done = ours->ahead = at->next;
+    ours->done_ms = ours->ahead_ms = at->last_ms;
 }
 
 static int take_one(struct pg_positions *p, struct pg_conn *c, struct pg_position *at,
@@ -65,7 +72,7 @@ static int take_one(struct pg_positions *p, struct pg_conn *c, struct pg_positio
                           "INSERT INTO %s AS p (groupe, topic, partition, suivant, "
                           "epoque) VALUES ($1, $2, $3::int4, -1, 1) ON CONFLICT (groupe, "
                           "topic, partition) DO UPDATE SET epoque = p.epoque + 1 "
-                          "RETURNING suivant, epoque",
+                          "RETURNING suivant, epoque, dernier_ms",
                           p->table) == 0)
         r = pg_conn_exec(c, "relais_positions", sql.data, params, 3, err);
     relais_buf_release(&sql);
@@ -73,6 +80,7 @@ static int take_one(struct pg_positions *p, struct pg_conn *c, struct pg_positio
         return -1;
     at->next = at->ahead = at->done = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
     at->epoch = strtoll(PQgetvalue(r, 0, 1), NULL, 10);
+    at->next_ms = at->ahead_ms = at->done_ms = strtoll(PQgetvalue(r, 0, 2), NULL, 10);
     PQclear(r);
     return 0;
 }
@@ -105,11 +113,13 @@ int pg_positions_take(struct pg_positions *p, struct pg_conn *c, const char *tab
     if (pg_conn_run(c, "relais_positions", "COMMIT", err))
         return -1;
     for (size_t i = 0; i < count; i++)
-        list[i].next = p->list[i].next;
+        list[i] = (struct relais_position){list[i].topic, list[i].partition,
+                                           p->list[i].next, p->list[i].ahead_ms};
     return 0;
 }
 
-/* (group's own) topic, partition, from, to, epoch: what the transaction moves. */
+/* (group's own) topic, partition, from, to, epoch, timestamp: what the transaction moves.
+ */
 static int add_values(const struct pg_positions *p, struct pg_conn *c,
                       struct relais_buf *sql, size_t *count_out)
 {
@@ -124,9 +134,9 @@ static int add_values(const struct pg_positions *p, struct pg_conn *c,
         topic = PQescapeLiteral(pg_conn_raw(c), at->topic, strlen(at->topic));
         rc = topic ? relais_buf_printf(sql,
                                        "%s(%s, %" PRId32 ", %" PRId64 ", %" PRId64
-                                       ", %" PRId64 ")",
+                                       ", %" PRId64 ", %" PRId64 "::int8)",
                                        *count_out ? ", " : "", topic, at->partition,
-                                       at->next, at->ahead, at->epoch)
+                                       at->next, at->ahead, at->epoch, at->ahead_ms)
                    : -1;
         PQfreemem(topic);
         if (rc)
@@ -146,10 +156,11 @@ int pg_positions_move(struct pg_positions *p, struct pg_conn *c, struct relais_e
 
     if (!pg_positions_moved(p))
         return 0;
-    if (relais_buf_printf(&sql, "UPDATE %s AS p SET suivant = v.vers FROM (VALUES ",
-                          p->table) ||
+    if (relais_buf_printf(
+            &sql, "UPDATE %s AS p SET suivant = v.vers, dernier_ms = v.ms FROM (VALUES ",
+            p->table) ||
         add_values(p, c, &sql, &count) ||
-        relais_buf_add_str(&sql, ") AS v (topic, partition, de, vers, epoque) WHERE "
+        relais_buf_add_str(&sql, ") AS v (topic, partition, de, vers, epoque, ms) WHERE "
                                  "p.groupe = $1 AND p.topic = v.topic AND p.partition = "
                                  "v.partition AND p.suivant = v.de AND p.epoque = "
                                  "v.epoque"))
@@ -207,5 +218,26 @@ int pg_positions_ask(struct pg_positions *p, struct pg_conn *c, struct relais_er
         committed |= moved && there;
     }
     pg_positions_settle(p, committed);
+    return 0;
+}
+
+int pg_positions_restart(struct pg_positions *p, struct pg_conn *c,
+                         const struct relais_position *at, struct relais_error *err)
+{
+    struct pg_position *ours = pg_positions_find(p, at->topic, at->partition);
+    struct pg_position before;
+
+    if (!ours)
+        return relais_error_set(err, RELAIS_E_FENCED, at->topic,
+                                "partition %d is not ours", (int)at->partition);
+    before = *ours;
+    ours->ahead = ours->done = at->next;
+    ours->ahead_ms = ours->done_ms = at->last_ms;
+    if (pg_positions_move(p, c, err)) {
+        *ours = before;
+        return -1;
+    }
+    ours->next = ours->ahead;
+    ours->next_ms = ours->ahead_ms;
     return 0;
 }

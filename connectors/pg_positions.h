@@ -2,7 +2,8 @@
 #define RELAIS_CONNECTORS_PG_POSITIONS_H
 
 /* The positions of a consumer group, kept in the database in the transaction of the rows:
- * table relais_positions (groupe, topic, partition, suivant, epoque). Whoever gets a
+ * table relais_positions (groupe, topic, partition, suivant, epoque, dernier_ms: the
+ * timestamp of the last event). Whoever gets a
  * partition raises its epoch, and every later transaction moves the position only from
  * where it knows it to be and under its own epoch: a process that has lost the partition
  * without knowing changes no row and has to roll back.
@@ -20,6 +21,8 @@ struct pg_position {
     int64_t next;  /* durable; -1: the partition's first */
     int64_t ahead; /* with the transaction under way; = next: none */
     int64_t done;  /* before it all is done with, parked; not yet durable */
+    int64_t next_ms, ahead_ms,
+        done_ms; /* timestamps of the events before; 0: not known */
     int64_t epoch;
 };
 
@@ -48,6 +51,10 @@ int pg_positions_ask(struct pg_positions *p, struct pg_conn *c,
                      struct relais_error *err) RELAIS_MUST_CHECK;
 /* Records before `next` were parked: the next transaction says so. */
 void pg_positions_skip(struct pg_positions *p, const struct relais_position *at);
+/* The position is at->next from now on, though it was another. FENCED. */
+int pg_positions_restart(struct pg_positions *p, struct pg_conn *c,
+                         const struct relais_position *at,
+                         struct relais_error *err) RELAIS_MUST_CHECK;
 /* Something is ahead. */
 bool pg_positions_moved(const struct pg_positions *p);
 void pg_positions_clear(struct pg_positions *p);

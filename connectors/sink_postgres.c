@@ -125,7 +125,8 @@ static int sink_postgres_open(void **state, const struct relais_conf *conf,
                         err) == 0 &&
         session(s, err) == 0 &&
         relais_buf_printf(&sql,
-                          "SELECT groupe, topic, partition, suivant, epoque FROM %s "
+                          "SELECT groupe, topic, partition, suivant, epoque, "
+                          "dernier_ms FROM %s "
                           "LIMIT 0",
                           s->table) == 0)
         rc = pg_conn_run(s->conn, "relais_positions", sql.data, err);
@@ -285,6 +286,12 @@ static int transact(struct sink_postgres *s, struct relais_error *err)
 /* ---- a batch -------------------------------------------------------------------------
  */
 
+static void go_on(struct pg_position *at, const struct relais_record *rec)
+{
+    at->ahead = rec->offset + 1;
+    at->ahead_ms = rec->timestamp_ms;
+}
+
 /* Records from..to into the buffers. -1: *bad_out is the one that does not go. */
 static int gather(struct sink_postgres *s, const struct relais_record *const *records,
                   size_t from, size_t to, size_t *bad_out, struct relais_error *err)
@@ -310,7 +317,7 @@ static int gather(struct sink_postgres *s, const struct relais_record *const *re
                                         "ddl FILE.ini says the SQL)",
                                         s->schema);
             s->controls[s->control_count++] = rec->value;
-            at->ahead = rec->offset + 1;
+            go_on(at, rec);
             continue;
         }
         if (pg_writing_takes(&s->writing, rec->schema)) {
@@ -322,7 +329,7 @@ static int gather(struct sink_postgres *s, const struct relais_record *const *re
         t = target_of(s, rec->schema, err);
         if (!t || pg_target_add(t, rec->value, i, err))
             return -1;
-        at->ahead = rec->offset + 1;
+        go_on(at, rec);
     }
     return 0;
 }
@@ -444,6 +451,19 @@ static void sink_postgres_skip(void *state, const struct relais_position *at)
     pg_positions_skip(&s->positions, at);
 }
 
+static int sink_postgres_restart(void *state, const struct relais_position *at,
+                                 struct relais_error *err)
+{
+    struct sink_postgres *s = state;
+
+    if (session(s, err))
+        return -1;
+    if (pg_positions_restart(&s->positions, s->conn, at, err) == 0)
+        return 0;
+    drop_session(s);
+    return -1;
+}
+
 static const struct relais_conf_key keys[] = {
     PG_CONN_KEYS,
     {"connector", "sql_schema", RELAIS_CONF_TEXT, .def = "relais",
@@ -466,6 +486,7 @@ static const struct relais_sink_ops ops = {
     .positions = sink_postgres_positions,
     .revoked = sink_postgres_revoked,
     .skip = sink_postgres_skip,
+    .restart = sink_postgres_restart,
     .expect = sink_postgres_expect,
 };
 

@@ -24,6 +24,7 @@ struct part *part_find(struct subscriber *sub, const char *topic, int32_t partit
     part->topic = relais_strdup(topic);
     part->partition = partition;
     part->next = part->committed = part->position = part->end = -1;
+    part->checks = part->anchor = -1;
     sub->parts =
         relais_realloc(sub->parts, (sub->part_count + 1) * sizeof(struct part *));
     sub->parts[sub->part_count++] = part;
@@ -122,6 +123,18 @@ static int start_fresh(struct subscriber *sub, rd_kafka_topic_partition_t *p,
     return 0;
 }
 
+/* The timestamp that a commit carries beside the offset (commit.c). */
+static int64_t committed_ms(const rd_kafka_topic_partition_t *p)
+{
+    char text[24];
+
+    if (!p->metadata || p->metadata_size < 2 || p->metadata_size >= sizeof(text))
+        return 0;
+    memcpy(text, p->metadata, p->metadata_size);
+    text[p->metadata_size] = '\0';
+    return strtoll(text, NULL, 10);
+}
+
 /* Those that options.positions knows. */
 static int ask_positions(struct subscriber *sub, rd_kafka_topic_partition_list_t *list,
                          struct relais_error *err)
@@ -131,13 +144,25 @@ static int ask_positions(struct subscriber *sub, rd_kafka_topic_partition_list_t
     int rc;
 
     for (int i = 0; i < list->cnt; i++)
-        known[i] =
-            (struct relais_position){list->elems[i].topic, list->elems[i].partition, -1};
+        known[i] = (struct relais_position){list->elems[i].topic,
+                                            list->elems[i].partition, -1, 0};
     rc = sub->options.positions(sub->options.user, known, (size_t)list->cnt, err);
-    for (int i = 0; i < list->cnt; i++)
+    for (int i = 0; i < list->cnt; i++) {
         list->elems[i].offset = known[i].next;
+        part_find(sub, list->elems[i].topic, list->elems[i].partition)->last_ms =
+            known[i].last_ms;
+    }
     free(known);
     return rc;
+}
+
+/* A position that options.positions knew and that is none of this topic's. */
+static int restart(struct subscriber *sub, const rd_kafka_topic_partition_t *p,
+                   struct relais_error *err)
+{
+    const struct relais_position at = {p->topic, p->partition, p->offset, 0};
+
+    return sub->options.restart ? sub->options.restart(sub->options.user, &at, err) : 0;
 }
 
 /* Sets the offset of every element: the one stored, or where a fresh one begins. */
@@ -152,24 +177,33 @@ static int start_positions(struct subscriber *sub, rd_kafka_topic_partition_list
 
         if (code)
             return relais_kafka_error(err, code, sub->group, "committed offsets");
+        for (int i = 0; i < list->cnt; i++)
+            part_find(sub, list->elems[i].topic, list->elems[i].partition)->last_ms =
+                committed_ms(&list->elems[i]);
     }
     for (int i = 0; i < list->cnt; i++) {
         rd_kafka_topic_partition_t *p = &list->elems[i];
         struct part *part = part_find(sub, p->topic, p->partition);
 
+        part->checks = part->anchor = -1;
         if (p->err)
             return relais_kafka_error(err, p->err, p->topic, "committed offset");
         if (!sub->group && !sub->options.positions)
             p->offset = part->next;
         if (part->lost && sub->options.skip_lost) {
-            if (start_at_first(sub, p, err))
+            if (start_at_first(sub, p, err) || restart(sub, p, err))
                 return -1;
             part->lost = false;
             subscriber_notice(
                 sub, "topic=%s partition=%" PRId32 " position=lost start=beginning",
                 p->topic, p->partition);
-        } else if (p->offset < 0 && start_fresh(sub, p, err))
+        } else if (p->offset < 0 && start_fresh(sub, p, err)) {
             return -1;
+        } else if (p->offset > 0 && part->last_ms > 0) {
+            part->checks = --p->offset;
+            part->checks_ms = part->anchor_ms = part->last_ms;
+            part->anchor = part->checks;
+        }
     }
     return 0;
 }
@@ -183,8 +217,8 @@ static void mark_assigned(struct subscriber *sub,
         bool known = p->offset >= 0;
 
         part->assigned = true;
-        part->denied = false;
-        part->next = part->position = known ? p->offset : -1;
+        part->denied = part->away = false;
+        part->next = part->position = !known ? -1 : p->offset + (part->checks >= 0);
         part->committed = -1;
         part->watch_position = -2;
         /* its messages before and after the revocation cannot be told apart */
@@ -196,7 +230,7 @@ static void mark_assigned(struct subscriber *sub,
     sub->generation++;
 }
 
-static void drop_unread(struct subscriber *sub, const struct part *part)
+void drop_unread(struct subscriber *sub, const struct part *part)
 {
     struct batch *batch = sub->batch;
 

@@ -123,7 +123,8 @@ static void skip(struct sink_run *run, const struct relais_event *event)
         run->ops->skip(run->state,
                        &(struct relais_position){relais_event_topic(event),
                                                  relais_event_partition(event),
-                                                 relais_event_offset(event) + 1});
+                                                 relais_event_offset(event) + 1,
+                                                 relais_event_timestamp_ms(event)});
 }
 
 /* What is held is another's, or comes again. */
@@ -157,6 +158,13 @@ static int positions(void *user, struct relais_position *list, size_t count,
         going_well(run, REASON_SINK);
     run->unplaced = rc != 0;
     return rc;
+}
+
+static int restart(void *user, const struct relais_position *at, struct relais_error *err)
+{
+    struct sink_run *run = user;
+
+    return run->ops->restart(run->state, at, err);
 }
 
 /* ---- parking ---- */
@@ -476,6 +484,8 @@ static int open_subscriber(struct sink_run *run, struct relais_arena *arena,
 
     if (run->ops->positions)
         options.positions = positions;
+    if (run->ops->restart)
+        options.restart = restart;
     if (sink_options(run->conf, arena, &options, err))
         return -1;
     while (sink_expect(run->ops, run->state, run->conf, &options, &told, arena, &why)) {

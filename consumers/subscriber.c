@@ -197,7 +197,7 @@ static int on_fatal(struct subscriber *sub, struct relais_error *err)
 
 /* librdkafka says so too where a partition without a message is resumed (2.8.0): what is
  * still there is no loss, and is gone on from. */
-static bool still_there(struct subscriber *sub, const struct part *part)
+static bool still_there(struct subscriber *sub, struct part *part)
 {
     rd_kafka_topic_partition_list_t *list;
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -209,6 +209,7 @@ static bool still_there(struct subscriber *sub, const struct part *part)
                                 &low, &high, &err) ||
         (part->next >= 0 && (part->next < low || part->next > high)))
         return false;
+    part->checks = -1;
     list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
         part->next >= 0 ? part->next : low; /* nothing was read yet */
@@ -219,10 +220,9 @@ static bool still_there(struct subscriber *sub, const struct part *part)
     return !error;
 }
 
-static int on_lost(struct subscriber *sub, struct part *part, struct relais_error *err)
+static int lose(struct subscriber *sub, struct part *part, const char *why,
+                struct relais_error *err)
 {
-    if (still_there(sub, part))
-        return 0;
     if (part->assigned) {
         part->lost = true;
         relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, part->topic,
@@ -231,10 +231,86 @@ static int on_lost(struct subscriber *sub, struct part *part, struct relais_erro
     if (sub->options.skip_lost)
         return 0;
     return relais_error_set(err, RELAIS_E_POSITION_LOST, part->topic,
-                            "partition %" PRId32 ": events were deleted by retention "
-                            "before they were read; ask for a re-publication, then go "
-                            "on at the first left (position_perdue)",
-                            part->partition);
+                            "partition %" PRId32 ": %s; ask for a re-publication, then "
+                            "go on at the first left (position_perdue)",
+                            part->partition, why);
+}
+
+static int on_lost(struct subscriber *sub, struct part *part, struct relais_error *err)
+{
+    if (still_there(sub, part))
+        return 0;
+    return lose(sub, part,
+                "events were deleted before they were read, by retention or with their "
+                "topic",
+                err);
+}
+
+/* The message that comes first where a position is checked. 1: it is known, as it should
+ * be; 0: the known one is no longer there, this is an event; -1. */
+static int check_position(struct subscriber *sub, struct part *part,
+                          const rd_kafka_message_t *msg, struct relais_error *err)
+{
+    bool known = msg->offset == part->checks;
+
+    part->checks = -1;
+    if (!known)
+        return msg->offset < part->next;
+    if (rd_kafka_message_timestamp(msg, NULL) == part->checks_ms)
+        return 1;
+    batch_drop(sub->batch);
+    for (size_t i = 0; i < sub->part_count; i++)
+        if (sub->parts[i]->anchor >= 0 && strcmp(sub->parts[i]->topic, part->topic) == 0)
+            sub->parts[i]->lost = true;
+    if (!sub->options.skip_lost)
+        commit_known(sub, part->topic);
+    return lose(sub, part,
+                "an event is another one than was read there: the topic was made anew",
+                err)
+               ? -1
+               : 1;
+}
+
+/* Its topic is there again: perhaps another one. What was fetched is not given; the
+ * consumer is made again and looks at its positions. */
+static void come_back(struct subscriber *sub, struct part *part)
+{
+    part->away = false;
+    batch_drop(sub->batch);
+    relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, part->topic,
+                     "the topic was away: the position of partition %" PRId32
+                     " is looked at again",
+                     part->partition);
+}
+
+/* The first message since the partition was started or its topic came back. 0: it is an
+ * event; 1: it was none and is gone; -1. */
+static int look_at_position(struct subscriber *sub, struct part *part,
+                            rd_kafka_message_t *msg, struct relais_error *err)
+{
+    struct batch *batch = sub->batch;
+    int rc = 1; /* before the position: given already */
+
+    if (part->away)
+        come_back(sub, part);
+    else if (part->checks >= 0)
+        rc = check_position(sub, part, msg, err);
+    if (rc == 1 && batch->at < batch->count) {
+        batch->msgs[batch->at++] = NULL;
+        rd_kafka_message_destroy(msg);
+    }
+    return rc;
+}
+
+/* NULL topic: of all. */
+static void mark_away(struct subscriber *sub, const char *topic)
+{
+    for (size_t i = 0; i < sub->part_count; i++)
+        if (sub->parts[i]->assigned &&
+            (!topic || strcmp(sub->parts[i]->topic, topic) == 0))
+            sub->parts[i]->away = true;
+    if (!sub->missing_since_us)
+        sub->missing_since_us = relais_monotonic_us();
 }
 
 static int on_denied(struct subscriber *sub, struct part *part, rd_kafka_resp_err_t code,
@@ -254,8 +330,11 @@ static void on_end(struct subscriber *sub, const rd_kafka_message_t *msg)
     struct part *part = part_of(sub, msg);
 
     part->denied = false;
-    if (part->assigned)
+    if (part->assigned && part->away)
+        come_back(sub, part);
+    else if (part->assigned)
         part->position = msg->offset;
+    part->checks = -1;
     sub->ever_fetched = true;
 }
 
@@ -280,8 +359,7 @@ static int on_message_error(struct subscriber *sub, const rd_kafka_message_t *ms
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-        if (!sub->missing_since_us)
-            sub->missing_since_us = relais_monotonic_us();
+        mark_away(sub, msg->rkt ? rd_kafka_topic_name(msg->rkt) : NULL);
         return 0;
     case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
@@ -369,11 +447,11 @@ static int take(struct subscriber *sub, struct relais_event **event_out,
     rd_kafka_message_t *msg = batch->msgs[batch->at];
     struct relais_event *ev;
     struct part *part;
+    int rc;
 
     if (!msg || msg->err) {
-        int rc = 0;
-
         batch->msgs[batch->at++] = NULL;
+        rc = 0;
         if (msg) {
             rc = on_message_error(sub, msg, err);
             rd_kafka_message_destroy(msg);
@@ -386,6 +464,9 @@ static int take(struct subscriber *sub, struct relais_event **event_out,
         rd_kafka_message_destroy(msg);
         return 0;
     }
+    if ((part->away || part->checks >= 0 || msg->offset < part->next) &&
+        (rc = look_at_position(sub, part, msg, err)))
+        return rc < 0 ? -1 : 0;
     ev = batch_event(batch, part);
     prefetch_next(batch);
     if (event_decode(&sub->schemas, ev, err)) {
@@ -395,6 +476,11 @@ static int take(struct subscriber *sub, struct relais_event **event_out,
     batch->at++;
     batch->live++;
     part->next = part->position = msg->offset + 1;
+    part->last_ms = rd_kafka_message_timestamp(msg, NULL);
+    if (part->anchor < 0) {
+        part->anchor = msg->offset;
+        part->anchor_ms = part->last_ms;
+    }
     part->denied = false;
     sub->ever_fetched = true;
     *event_out = ev;

@@ -35,6 +35,10 @@ struct subscriber_options {
      * poll, nothing is fetched meanwhile. NULL: the group knows. */
     int (*positions)(void *user, struct relais_position *list, size_t count,
                      struct relais_error *err);
+    /* With positions: one of them was none of its topic's, and skip_lost: it is at->next
+     * from now on. NULL: nobody to tell. */
+    int (*restart)(void *user, const struct relais_position *at,
+                   struct relais_error *err);
     /* What a person should know: "topic=... partition=... ..."; NULL: silent. */
     void (*notice)(void *user, const char *text);
     /* Inside a poll, before partitions go: the last moment to commit what was given.

@@ -22,8 +22,14 @@ struct part {
     const rd_kafka_topic_t *rkt; /* librdkafka's handle in this consumer's messages */
     bool assigned;
     bool denied;            /* the Read right was refused, no fetch succeeded since */
-    bool lost;              /* its position is below what is left in the topic */
+    bool lost;              /* its position is not one of what is in the topic */
+    bool away;              /* the topic was not there, no fetch succeeded since */
     int64_t next;           /* after the last event given, or where it was started */
+    int64_t last_ms;        /* timestamp of the event before `next`; 0: not known */
+    int64_t checks;         /* offset of an event known, which comes first; -1: none */
+    int64_t checks_ms;      /* its timestamp */
+    int64_t anchor;         /* offset of an event that was read of it; -1: none */
+    int64_t anchor_ms;      /* its timestamp */
     int64_t committed;      /* the `next` that was committed last */
     int64_t position;       /* next, or the end of the partition when it was reached */
     int64_t end;            /* what subscriber_at_end() waits for */
@@ -161,8 +167,13 @@ int assign_new(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHE
 void assign_forget(struct subscriber *sub); /* the consumer is gone */
 /* Starts the partitions that wait for their positions. */
 int assign_waiting(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
+void drop_unread(struct subscriber *sub, const struct part *part);
 rd_kafka_topic_partition_list_t *assigned_list(const struct subscriber *sub,
                                                bool denied_only);
+
+/* commit.c: the topic's partitions are at the last event that was known to be its own, so
+ * that the next start finds that it is another's. */
+void commit_known(struct subscriber *sub, const char *topic);
 
 /* watchdog.c. -1: BROKER_FATAL (stands still), TOPIC_MISSING. */
 int watchdog_tick(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;

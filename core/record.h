@@ -107,11 +107,14 @@ struct relais_batch {
 int relais_record_print(const struct relais_record *rec,
                         struct relais_buf *out) RELAIS_MUST_CHECK;
 
-/* A partition and the offset of the next record wanted of it. -1: not known. */
+/* A partition and the offset of the next record wanted of it (-1: not known), with the
+ * timestamp of the record before (0: not known): a topic that was made anew under its old
+ * name is known by it. */
 struct relais_position {
     const char *topic;
     int32_t partition;
     int64_t next;
+    int64_t last_ms;
 };
 
 void relais_batch_init(struct relais_batch *batch, size_t arena_max);

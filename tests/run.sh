@@ -4,8 +4,8 @@
 #   unit         every BUILD/tests/test_* (cmocka); test_pg_* with a PostgreSQL of its own
 #   the others   every tests/SUITE/*.sh, which print TAP through tests/lib.sh
 #   ONLY=word    only files whose name holds it
-#   AT_ONCE=N    files of unit and pipeline that run side by side (3): most of them wait;
-#                beside them those of integration, one at a time: each boots its own Kafka
+#   AT_ONCE=N    files of unit and pipeline that run side by side (3: most of them wait; 2
+#                beside those of integration, one at a time: each boots its own Kafka)
 #   WRAP=...     before each unit executable (valgrind)
 # A file that crashes, hangs past its time, or prints no test at all counts as one failed.
 # Logs: BUILD/log/SUITE-NAME.log; the sum also in BUILD/total.
@@ -106,7 +106,10 @@ for suite; do
 done
 if wants check; then scripts check start; show all; fi
 lane=
-if wants integration; then scripts integration in_turn & lane=$!; fi
+if wants integration; then
+	AT_ONCE=${AT_ONCE:-2}
+	scripts integration in_turn & lane=$!
+fi
 if wants unit; then
 	for name in $(units); do
 		[[ $name == *"${ONLY:-}"* ]] || continue

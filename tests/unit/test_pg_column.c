@@ -41,7 +41,8 @@ static int setup(void **state)
     free(helper_pg_sql(
         "DROP SCHEMA IF EXISTS relais CASCADE; CREATE SCHEMA relais;"
         "CREATE TABLE relais.relais_positions (groupe text, topic text, partition int, "
-        "suivant bigint NOT NULL, epoque bigint NOT NULL, PRIMARY KEY (groupe, topic, "
+        "suivant bigint NOT NULL, epoque bigint NOT NULL, dernier_ms bigint, PRIMARY KEY "
+        "(groupe, topic, "
         "partition));"
         "CREATE TABLE relais.evenement_essai (essai text PRIMARY KEY, entete_id text, "
         "entete_constate_le timestamptz, entete_sequence bigint);"
@@ -111,7 +112,7 @@ static const struct relais_value *add_x(struct fixture *f, size_t i)
 /* The event of the batch is written, and x holds its value. */
 static void must_hold(struct fixture *f, const char *type, const char *value)
 {
-    struct relais_position list = {TOPIC, 0, -1};
+    struct relais_position list = {TOPIC, 0, -1, 0};
     struct relais_error err = RELAIS_ERROR_INIT;
     size_t done;
 
@@ -239,7 +240,7 @@ static void test_pg_column_that_changed_is_named_after_a_lost_connection(void **
     assert_int_equal(relais_error_class(err.code), RELAIS_RETRY);
     relais_error_clear(&err);
     assert_int_equal(
-        f->ops->positions(f->sink, "g", &(struct relais_position){TOPIC, 0, -1}, 1, &err),
+        f->ops->positions(f->sink, "g", &(struct relais_position){TOPIC, 0, -1, 0}, 1, &err),
         0);
     assert_int_equal(f->ops->write(f->sink, &f->batch, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_PG_SCHEMA);

@@ -35,7 +35,8 @@ static int setup(void **state)
     free(helper_pg_sql(
         "DROP SCHEMA IF EXISTS relais CASCADE; CREATE SCHEMA relais;"
         "CREATE TABLE relais.relais_positions (groupe text, topic text, partition int, "
-        "suivant bigint NOT NULL, epoque bigint NOT NULL, PRIMARY KEY (groupe, topic, "
+        "suivant bigint NOT NULL, epoque bigint NOT NULL, dernier_ms bigint, PRIMARY KEY "
+        "(groupe, topic, "
         "partition));"
         "CREATE TABLE relais.evenement_essai (essai text PRIMARY KEY, entete_id text NOT "
         "NULL, entete_constate_le timestamptz NOT NULL, entete_sequence bigint NOT NULL, "
@@ -69,7 +70,7 @@ static int teardown(void **state)
 /* Takes partition 0; the position. */
 static int64_t own(struct fixture *f, void *sink)
 {
-    struct relais_position list = {TOPIC, 0, -7};
+    struct relais_position list = {TOPIC, 0, -7, 0};
     struct relais_error err = RELAIS_ERROR_INIT;
 
     if (f->ops->positions(sink, "g", &list, 1, &err))
@@ -275,7 +276,7 @@ static void test_pg_sink_one_bad_record_is_named_and_the_rest_is_written(void **
 {
     struct fixture *f = *state;
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_position parked = {TOPIC, 0, 38};
+    struct relais_position parked = {TOPIC, 0, 38, 0};
     size_t done;
 
     own(f, f->sink);
@@ -325,7 +326,7 @@ static void test_pg_sink_parked_alone_moves_the_position_at_flush(void **state)
 {
     struct fixture *f = *state;
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_position parked = {TOPIC, 0, 12};
+    struct relais_position parked = {TOPIC, 0, 12, 0};
 
     own(f, f->sink);
     (f->ops->skip)(f->sink, &parked);
