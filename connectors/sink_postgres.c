@@ -323,7 +323,7 @@ static int gather(struct sink_postgres *s, const struct relais_record *const *re
         if (pg_writing_takes(&s->writing, rec->schema)) {
             if (pg_writing_add(&s->writing, rec->schema, rec->value, err))
                 return -1;
-            at->ahead = rec->offset + 1;
+            go_on(at, rec);
             continue;
         }
         t = target_of(s, rec->schema, err);

@@ -30,7 +30,7 @@ static int setup(void **state)
 {
     struct fixture *f = relais_zalloc(sizeof(*f));
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_position list = {TOPIC, 0, -1};
+    struct relais_position list = {TOPIC, 0, -1, 0};
 
     ops = relais_sink_postgres.sink;
     free(helper_pg_sql(
@@ -38,7 +38,8 @@ static int setup(void **state)
         "SCHEMA public CASCADE; CREATE SCHEMA "
         "public; CREATE SCHEMA relais;"
         "CREATE TABLE relais.relais_positions (groupe text, topic text, partition int, "
-        "suivant bigint NOT NULL, epoque bigint NOT NULL, PRIMARY KEY (groupe, topic, "
+        "suivant bigint NOT NULL, epoque bigint NOT NULL, dernier_ms bigint, PRIMARY KEY "
+        "(groupe, topic, "
         "partition));"
         "CREATE TABLE relais.relais_recus (entete_id uuid PRIMARY KEY, depot text, jour "
         "date, sujet text, fait text, constate_le timestamptz, centimes bigint);"
@@ -614,7 +615,7 @@ static void test_pg_writing_the_example_fits_its_contract_and_no_other(void **st
 {
     struct fixture *f = *state;
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_position list = {TOPIC, 0, -1};
+    struct relais_position list = {TOPIC, 0, -1, 0};
 
     /* a topic of other events only: the file is never used */
     if (expect(f, "EvenementPaiement", &err))
