@@ -41,7 +41,7 @@ static int commit_result(struct subscriber *sub, struct relais_error *err)
 }
 
 /* With the timestamp of the event before it: assign.c looks whether it is still there. */
-static void add_position(rd_kafka_topic_partition_list_t *list, const struct part *part)
+void commit_add(rd_kafka_topic_partition_list_t *list, const struct part *part)
 {
     rd_kafka_topic_partition_t *p =
         rd_kafka_topic_partition_list_add(list, part->topic, part->partition);
@@ -63,32 +63,9 @@ static rd_kafka_topic_partition_list_t *uncommitted(struct subscriber *sub)
         const struct part *part = sub->parts[i];
 
         if (part->assigned && part->next >= 0 && part->next != part->committed)
-            add_position(list, part);
+            commit_add(list, part);
     }
     return list;
-}
-
-void commit_known(struct subscriber *sub, const char *topic)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
-    struct relais_error ignored = RELAIS_ERROR_INIT;
-
-    for (size_t i = 0; i < sub->part_count; i++) {
-        struct part *part = sub->parts[i];
-        struct relais_position at = {part->topic, part->partition, part->anchor + 1,
-                                     part->anchor_ms};
-
-        if (!part->assigned || part->anchor < 0 || strcmp(part->topic, topic) != 0)
-            continue;
-        part->next = at.next;
-        part->last_ms = at.last_ms;
-        add_position(list, part);
-        if (sub->options.restart)
-            (void)!sub->options.restart(sub->options.user, &at, &ignored);
-    }
-    if (sub->group && list->cnt)
-        rd_kafka_commit(sub->rk, list, 0);
-    rd_kafka_topic_partition_list_destroy(list);
 }
 
 int subscriber_commit(struct subscriber *sub, struct relais_error *err)

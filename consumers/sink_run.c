@@ -117,14 +117,14 @@ static void going_well(struct sink_run *run, int slot)
 
 /* ---- positions of the sink ---- */
 
-static void skip(struct sink_run *run, const struct relais_event *event)
+static void skip(struct sink_run *run, const struct relais_event *e)
 {
+    const struct relais_position at = {relais_event_topic(e), relais_event_partition(e),
+                                       relais_event_offset(e) + 1,
+                                       relais_event_timestamp_ms(e)};
+
     if (run->ops->skip)
-        run->ops->skip(run->state,
-                       &(struct relais_position){relais_event_topic(event),
-                                                 relais_event_partition(event),
-                                                 relais_event_offset(event) + 1,
-                                                 relais_event_timestamp_ms(event)});
+        run->ops->skip(run->state, &at);
 }
 
 /* What is held is another's, or comes again. */
@@ -482,10 +482,8 @@ static int open_subscriber(struct sink_run *run, struct relais_arena *arena,
     struct sink_told told = {0};
     struct relais_error why = RELAIS_ERROR_INIT;
 
-    if (run->ops->positions)
-        options.positions = positions;
-    if (run->ops->restart)
-        options.restart = restart;
+    options.positions = run->ops->positions ? positions : NULL;
+    options.restart = run->ops->restart ? restart : NULL;
     if (sink_options(run->conf, arena, &options, err))
         return -1;
     while (sink_expect(run->ops, run->state, run->conf, &options, &told, arena, &why)) {
@@ -578,17 +576,13 @@ int relais_sink_run(const struct relais_conf *conf,
 {
     struct relais_arena arena = RELAIS_ARENA_INIT(1u << 20);
     struct relais_error err = RELAIS_ERROR_INIT;
-    const char *listen = relais_conf_text(conf, "ops", "listen");
-    struct relais_ops *ops = NULL;
+    struct relais_ops *ops;
     struct sink_run run;
     bool hanging;
     int status;
 
     relais_loop_init();
-    if (listen && *listen &&
-        !(ops = relais_ops_new(listen, connector->name,
-                               (int)relais_conf_integer(conf, "ops", "ready_age_ms"),
-                               &err))) {
+    if (relais_ops_open(conf, connector->name, &ops, &err)) {
         relais_log_error(&err, NULL);
         return relais_error_exit(err.code);
     }

@@ -9,7 +9,6 @@
 #define GROUP_NONE     "relais-sans-groupe" /* librdkafka wants one; nothing is committed */
 #define CLOSE_S        5
 #define METADATA_MS    2000
-#define WATERMARKS_MS  2000
 #define PREFETCH_BYTES 320
 #define BUSY           100 /* messages at once */
 
@@ -195,124 +194,6 @@ static int on_fatal(struct subscriber *sub, struct relais_error *err)
                             "another process has it: %s", text);
 }
 
-/* librdkafka says so too where a partition without a message is resumed (2.8.0): what is
- * still there is no loss, and is gone on from. */
-static bool still_there(struct subscriber *sub, struct part *part)
-{
-    rd_kafka_topic_partition_list_t *list;
-    struct relais_error err = RELAIS_ERROR_INIT;
-    rd_kafka_error_t *error;
-    int64_t low, high;
-
-    if (!part->assigned ||
-        relais_kafka_watermarks(sub->rk, part->topic, part->partition, WATERMARKS_MS,
-                                &low, &high, &err) ||
-        (part->next >= 0 && (part->next < low || part->next > high)))
-        return false;
-    part->checks = -1;
-    list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
-        part->next >= 0 ? part->next : low; /* nothing was read yet */
-    error = rd_kafka_seek_partitions(sub->rk, list, WATERMARKS_MS);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (error)
-        rd_kafka_error_destroy(error);
-    return !error;
-}
-
-static int lose(struct subscriber *sub, struct part *part, const char *why,
-                struct relais_error *err)
-{
-    if (part->assigned) {
-        part->lost = true;
-        relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, part->topic,
-                         "position of partition %" PRId32 " lost", part->partition);
-    }
-    if (sub->options.skip_lost)
-        return 0;
-    return relais_error_set(err, RELAIS_E_POSITION_LOST, part->topic,
-                            "partition %" PRId32 ": %s; ask for a re-publication, then "
-                            "go on at the first left (position_perdue)",
-                            part->partition, why);
-}
-
-static int on_lost(struct subscriber *sub, struct part *part, struct relais_error *err)
-{
-    if (still_there(sub, part))
-        return 0;
-    return lose(sub, part,
-                "events were deleted before they were read, by retention or with their "
-                "topic",
-                err);
-}
-
-/* The message that comes first where a position is checked. 1: it is known, as it should
- * be; 0: the known one is no longer there, this is an event; -1. */
-static int check_position(struct subscriber *sub, struct part *part,
-                          const rd_kafka_message_t *msg, struct relais_error *err)
-{
-    bool known = msg->offset == part->checks;
-
-    part->checks = -1;
-    if (!known)
-        return msg->offset < part->next;
-    if (rd_kafka_message_timestamp(msg, NULL) == part->checks_ms)
-        return 1;
-    batch_drop(sub->batch);
-    for (size_t i = 0; i < sub->part_count; i++)
-        if (sub->parts[i]->anchor >= 0 && strcmp(sub->parts[i]->topic, part->topic) == 0)
-            sub->parts[i]->lost = true;
-    if (!sub->options.skip_lost)
-        commit_known(sub, part->topic);
-    return lose(sub, part,
-                "an event is another one than was read there: the topic was made anew",
-                err)
-               ? -1
-               : 1;
-}
-
-/* Its topic is there again: perhaps another one. What was fetched is not given; the
- * consumer is made again and looks at its positions. */
-static void come_back(struct subscriber *sub, struct part *part)
-{
-    part->away = false;
-    batch_drop(sub->batch);
-    relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, part->topic,
-                     "the topic was away: the position of partition %" PRId32
-                     " is looked at again",
-                     part->partition);
-}
-
-/* The first message since the partition was started or its topic came back. 0: it is an
- * event; 1: it was none and is gone; -1. */
-static int look_at_position(struct subscriber *sub, struct part *part,
-                            rd_kafka_message_t *msg, struct relais_error *err)
-{
-    struct batch *batch = sub->batch;
-    int rc = 1; /* before the position: given already */
-
-    if (part->away)
-        come_back(sub, part);
-    else if (part->checks >= 0)
-        rc = check_position(sub, part, msg, err);
-    if (rc == 1 && batch->at < batch->count) {
-        batch->msgs[batch->at++] = NULL;
-        rd_kafka_message_destroy(msg);
-    }
-    return rc;
-}
-
-/* NULL topic: of all. */
-static void mark_away(struct subscriber *sub, const char *topic)
-{
-    for (size_t i = 0; i < sub->part_count; i++)
-        if (sub->parts[i]->assigned &&
-            (!topic || strcmp(sub->parts[i]->topic, topic) == 0))
-            sub->parts[i]->away = true;
-    if (!sub->missing_since_us)
-        sub->missing_since_us = relais_monotonic_us();
-}
-
 static int on_denied(struct subscriber *sub, struct part *part, rd_kafka_resp_err_t code,
                      struct relais_error *err)
 {
@@ -331,7 +212,7 @@ static void on_end(struct subscriber *sub, const rd_kafka_message_t *msg)
 
     part->denied = false;
     if (part->assigned && part->away)
-        come_back(sub, part);
+        anchor_back(sub, part);
     else if (part->assigned)
         part->position = msg->offset;
     part->checks = -1;
@@ -349,7 +230,7 @@ static int on_message_error(struct subscriber *sub, const rd_kafka_message_t *ms
         return on_fatal(sub, err);
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-        return msg->rkt ? on_lost(sub, part_of(sub, msg), err) : 0;
+        return msg->rkt ? anchor_lost(sub, part_of(sub, msg), err) : 0;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         if (!msg->rkt)
             return relais_kafka_error(err, msg->err, sub->topics[0], "read");
@@ -359,7 +240,7 @@ static int on_message_error(struct subscriber *sub, const rd_kafka_message_t *ms
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-        mark_away(sub, msg->rkt ? rd_kafka_topic_name(msg->rkt) : NULL);
+        anchor_away(sub, msg->rkt ? rd_kafka_topic_name(msg->rkt) : NULL);
         return 0;
     case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
@@ -465,7 +346,7 @@ static int take(struct subscriber *sub, struct relais_event **event_out,
         return 0;
     }
     if ((part->away || part->checks >= 0 || msg->offset < part->next) &&
-        (rc = look_at_position(sub, part, msg, err)))
+        (rc = anchor_look(sub, part, msg, err)))
         return rc < 0 ? -1 : 0;
     ev = batch_event(batch, part);
     prefetch_next(batch);

@@ -2,7 +2,8 @@
 #define RELAIS_CONSUMERS_SUBSCRIBER_INTERNAL_H
 
 /* What the files of the subscriber share: subscriber.c (life, poll, commit), assign.c
- * (partitions and positions), watchdog.c (standstill, lag, ends), event.c (decoding).
+ * (partitions and positions), anchor.c (whether these are right), watchdog.c (standstill,
+ * lag, ends), event.c (decoding).
  */
 
 #include "consumers/seen.h"
@@ -171,9 +172,22 @@ void drop_unread(struct subscriber *sub, const struct part *part);
 rd_kafka_topic_partition_list_t *assigned_list(const struct subscriber *sub,
                                                bool denied_only);
 
-/* commit.c: the topic's partitions are at the last event that was known to be its own, so
- * that the next start finds that it is another's. */
-void commit_known(struct subscriber *sub, const char *topic);
+/* commit.c: a part's position, with the timestamp of the event before it. */
+void commit_add(rd_kafka_topic_partition_list_t *list, const struct part *part);
+
+/* anchor.c */
+/* The position is none of what is there. 0: it is, or is skipped; POSITION_LOST. */
+int anchor_lost(struct subscriber *sub, struct part *part,
+                struct relais_error *err) RELAIS_MUST_CHECK;
+/* The first message since the partition was started or its topic came back. 0: it is an
+ * event; 1: it was none and is gone; -1. */
+int anchor_look(struct subscriber *sub, struct part *part, rd_kafka_message_t *msg,
+                struct relais_error *err) RELAIS_MUST_CHECK;
+/* The topic was not there (NULL: any of them); it is there again. */
+void anchor_away(struct subscriber *sub, const char *topic);
+void anchor_back(struct subscriber *sub, struct part *part);
+/* Now and then, while running. */
+void anchor_check(struct subscriber *sub);
 
 /* watchdog.c. -1: BROKER_FATAL (stands still), TOPIC_MISSING. */
 int watchdog_tick(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;

@@ -91,59 +91,6 @@ static void probe(struct subscriber *sub)
                        away.code == RELAIS_E_BROKER_DOWN;
 }
 
-/* Reads the known event again: look_at_position() sees whether it is still the same. */
-static void read_again(struct subscriber *sub, struct part *part)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_error_t *error;
-
-    rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
-        part->anchor;
-    error = rd_kafka_seek_partitions(sub->rk, list, QUERY_TIMEOUT_MS);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (error) {
-        rd_kafka_error_destroy(error);
-        return;
-    }
-    drop_unread(sub, part);
-    part->checks = part->anchor;
-    part->checks_ms = part->anchor_ms;
-}
-
-/* A topic that is deleted and made anew under its old name is told by nothing: fetches go
- * on at the old position. But then events older than one that was read are newer than it.
- */
-static void check_anchors(struct subscriber *sub)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-
-    for (size_t i = 0; i < sub->part_count; i++) {
-        const struct part *part = sub->parts[i];
-
-        if (part->assigned && part->anchor >= 0 && part->checks < 0 && !sub->paused)
-            rd_kafka_topic_partition_list_add(list, part->topic, part->partition)
-                ->offset = part->anchor_ms + 1;
-    }
-    if (list->cnt && rd_kafka_offsets_for_times(sub->rk, list, QUERY_TIMEOUT_MS))
-        list->cnt = 0;
-    for (int i = 0; i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *p = &list->elems[i];
-        struct part *part = part_find(sub, p->topic, p->partition);
-
-        if (!p->err && p->offset >= 0 && p->offset <= part->anchor)
-            read_again(sub, part);
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    for (size_t i = 0; i < sub->part_count; i++) {
-        struct part *part = sub->parts[i];
-
-        if (part->assigned && part->checks < 0 && part->last_ms > 0 && part->next > 0) {
-            part->anchor = part->next - 1;
-            part->anchor_ms = part->last_ms;
-        }
-    }
-}
-
 int watchdog_tick(struct subscriber *sub, struct relais_error *err)
 {
     int64_t now_us = relais_monotonic_us();
@@ -156,7 +103,7 @@ int watchdog_tick(struct subscriber *sub, struct relais_error *err)
     sub->tick_us = now_us;
     sub->tick_count++;
     try_denied(sub);
-    check_anchors(sub);
+    anchor_check(sub);
     if (check_missing(sub, now_us, err))
         return -1;
     probe(sub);

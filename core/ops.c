@@ -167,6 +167,19 @@ static struct MHD_Daemon *start(struct relais_ops *ops, int fd)
     return daemon;
 }
 
+int relais_ops_open(const struct relais_conf *conf, const char *connector,
+                    struct relais_ops **out, struct relais_error *err)
+{
+    const char *listen = relais_conf_text(conf, "ops", "listen");
+
+    *out = NULL;
+    if (!listen || !listen[0])
+        return 0;
+    *out = relais_ops_new(listen, connector,
+                          (int)relais_conf_integer(conf, "ops", "ready_age_ms"), err);
+    return *out ? 0 : -1;
+}
+
 struct relais_ops *relais_ops_new(const char *listen, const char *connector,
                                   int ready_age_ms, struct relais_error *err)
 {

@@ -8,7 +8,7 @@
  * unless told; no request body, no query, 16 connections.
  */
 
-#include "core/error.h"
+#include "core/conf.h"
 
 struct relais_ops;
 
@@ -17,6 +17,9 @@ struct relais_ops;
 struct relais_ops *relais_ops_new(const char *listen, const char *connector,
                                   int ready_age_ms,
                                   struct relais_error *err) RELAIS_MUST_CHECK;
+/* As [ops] says; *out NULL where it does not listen. */
+int relais_ops_open(const struct relais_conf *conf, const char *connector,
+                    struct relais_ops **out, struct relais_error *err) RELAIS_MUST_CHECK;
 int relais_ops_port(const struct relais_ops *ops);
 void relais_ops_free(struct relais_ops *ops);
 

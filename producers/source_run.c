@@ -311,23 +311,12 @@ static int open_connector(struct source *s, struct relais_error *err)
     return s->connector->source->open(&s->state, s->conf, err);
 }
 
-static int open_ops(struct source *s, struct relais_error *err)
-{
-    const char *listen = relais_conf_text(s->conf, "ops", "listen");
-
-    if (!listen || !listen[0])
-        return 0;
-    s->ops =
-        relais_ops_new(listen, s->connector->name,
-                       (int)relais_conf_integer(s->conf, "ops", "ready_age_ms"), err);
-    return s->ops ? 0 : -1;
-}
-
 static int run(struct source *s)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
 
-    if (source_open(s, &err) || open_ops(s, &err))
+    if (source_open(s, &err) ||
+        relais_ops_open(s->conf, s->connector->name, &s->ops, &err))
         return end_with(s, &err);
     if (until_done(s, REASON_KAFKA, check_topics) ||
         until_done(s, REASON_REGISTRY, source_register) ||

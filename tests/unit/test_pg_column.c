@@ -239,9 +239,10 @@ static void test_pg_column_that_changed_is_named_after_a_lost_connection(void **
     assert_int_equal(f->ops->write(f->sink, &f->batch, &done, &err), -1);
     assert_int_equal(relais_error_class(err.code), RELAIS_RETRY);
     relais_error_clear(&err);
-    assert_int_equal(
-        f->ops->positions(f->sink, "g", &(struct relais_position){TOPIC, 0, -1, 0}, 1, &err),
-        0);
+    assert_int_equal(f->ops->positions(f->sink, "g",
+                                       &(struct relais_position){TOPIC, 0, -1, 0}, 1,
+                                       &err),
+                     0);
     assert_int_equal(f->ops->write(f->sink, &f->batch, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_PG_SCHEMA);
     assert_string_equal(err.where, "evenement_essai.x");

@@ -1,0 +1,209 @@
+/* Whether a position is still one of its topic's: below what retention left, beyond the
+ * end, or of a topic that was deleted and made anew under its old name, which nothing
+ * tells but that events are others than were read. Each part knows one event that was
+ * read (anchor); a start and the watchdog read it again, and compare its timestamp.
+ */
+
+#include "consumers/subscriber_internal.h"
+#include "core/day.h"
+
+#include <inttypes.h>
+
+#define WATERMARKS_MS 2000
+#define QUERY_MS      1000
+
+/* librdkafka says so too where a partition without a message is resumed (2.8.0): what is
+ * still there is no loss, and is gone on from. */
+static bool still_there(struct subscriber *sub, struct part *part)
+{
+    rd_kafka_topic_partition_list_t *list;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    rd_kafka_error_t *error;
+    int64_t low, high;
+
+    if (!part->assigned ||
+        relais_kafka_watermarks(sub->rk, part->topic, part->partition, WATERMARKS_MS,
+                                &low, &high, &err) ||
+        (part->next >= 0 && (part->next < low || part->next > high)))
+        return false;
+    part->checks = -1;
+    list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
+        part->next >= 0 ? part->next : low; /* nothing was read yet */
+    error = rd_kafka_seek_partitions(sub->rk, list, WATERMARKS_MS);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (error)
+        rd_kafka_error_destroy(error);
+    return !error;
+}
+
+static int lose(struct subscriber *sub, struct part *part, const char *why,
+                struct relais_error *err)
+{
+    if (part->assigned) {
+        part->lost = true;
+        relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, part->topic,
+                         "position of partition %" PRId32 " lost", part->partition);
+    }
+    if (sub->options.skip_lost)
+        return 0;
+    return relais_error_set(err, RELAIS_E_POSITION_LOST, part->topic,
+                            "partition %" PRId32 ": %s; ask for a re-publication, then "
+                            "go on at the first left (position_perdue)",
+                            part->partition, why);
+}
+
+int anchor_lost(struct subscriber *sub, struct part *part, struct relais_error *err)
+{
+    if (still_there(sub, part))
+        return 0;
+    return lose(sub, part,
+                "events were deleted before they were read, by retention or with their "
+                "topic",
+                err);
+}
+
+/* The topic's partitions are at the last event that was known to be its own, so that the
+ * next start finds that it is another's. */
+static void commit_known(struct subscriber *sub, const char *topic)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    struct relais_error ignored = RELAIS_ERROR_INIT;
+
+    for (size_t i = 0; i < sub->part_count; i++) {
+        struct part *part = sub->parts[i];
+        struct relais_position at = {part->topic, part->partition, part->anchor + 1,
+                                     part->anchor_ms};
+
+        if (!part->assigned || part->anchor < 0 || strcmp(part->topic, topic) != 0)
+            continue;
+        part->next = at.next;
+        part->last_ms = at.last_ms;
+        commit_add(list, part);
+        if (sub->options.restart)
+            (void)!sub->options.restart(sub->options.user, &at, &ignored);
+    }
+    if (sub->group && list->cnt)
+        rd_kafka_commit(sub->rk, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* The message that comes first where a position is checked. 1: it is known, as it should
+ * be; 0: the known one is no longer there, this is an event; -1. */
+static int check_position(struct subscriber *sub, struct part *part,
+                          const rd_kafka_message_t *msg, struct relais_error *err)
+{
+    bool known = msg->offset == part->checks;
+
+    part->checks = -1;
+    if (!known)
+        return msg->offset < part->next;
+    if (rd_kafka_message_timestamp(msg, NULL) == part->checks_ms)
+        return 1;
+    batch_drop(sub->batch);
+    for (size_t i = 0; i < sub->part_count; i++)
+        if (sub->parts[i]->anchor >= 0 && strcmp(sub->parts[i]->topic, part->topic) == 0)
+            sub->parts[i]->lost = true;
+    if (!sub->options.skip_lost)
+        commit_known(sub, part->topic);
+    return lose(sub, part,
+                "an event is another one than was read there: the topic was made anew",
+                err)
+               ? -1
+               : 1;
+}
+
+/* Its topic is there again: perhaps another one. What was fetched is not given; the
+ * consumer is made again and looks at its positions. */
+void anchor_back(struct subscriber *sub, struct part *part)
+{
+    part->away = false;
+    batch_drop(sub->batch);
+    relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, part->topic,
+                     "the topic was away: the position of partition %" PRId32
+                     " is looked at again",
+                     part->partition);
+}
+
+/* The first message since the partition was started or its topic came back. 0: it is an
+ * event; 1: it was none and is gone; -1. */
+int anchor_look(struct subscriber *sub, struct part *part, rd_kafka_message_t *msg,
+                struct relais_error *err)
+{
+    struct batch *batch = sub->batch;
+    int rc = 1; /* before the position: given already */
+
+    if (part->away)
+        anchor_back(sub, part);
+    else if (part->checks >= 0)
+        rc = check_position(sub, part, msg, err);
+    if (rc == 1 && batch->at < batch->count) {
+        batch->msgs[batch->at++] = NULL;
+        rd_kafka_message_destroy(msg);
+    }
+    return rc;
+}
+
+/* NULL topic: of all. */
+void anchor_away(struct subscriber *sub, const char *topic)
+{
+    for (size_t i = 0; i < sub->part_count; i++)
+        if (sub->parts[i]->assigned &&
+            (!topic || strcmp(sub->parts[i]->topic, topic) == 0))
+            sub->parts[i]->away = true;
+    if (!sub->missing_since_us)
+        sub->missing_since_us = relais_monotonic_us();
+}
+
+/* Reads the known event again: anchor_look() sees whether it is still the same. */
+static void read_again(struct subscriber *sub, struct part *part)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_error_t *error;
+
+    rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
+        part->anchor;
+    error = rd_kafka_seek_partitions(sub->rk, list, QUERY_MS);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (error) {
+        rd_kafka_error_destroy(error);
+        return;
+    }
+    drop_unread(sub, part);
+    part->checks = part->anchor;
+    part->checks_ms = part->anchor_ms;
+}
+
+/* A topic that is deleted and made anew under its old name is told by nothing: fetches go
+ * on at the old position. But then events older than one that was read are newer than it.
+ */
+void anchor_check(struct subscriber *sub)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+
+    for (size_t i = 0; i < sub->part_count; i++) {
+        const struct part *part = sub->parts[i];
+
+        if (part->assigned && part->anchor >= 0 && part->checks < 0 && !sub->paused)
+            rd_kafka_topic_partition_list_add(list, part->topic, part->partition)
+                ->offset = part->anchor_ms + 1;
+    }
+    if (list->cnt && rd_kafka_offsets_for_times(sub->rk, list, QUERY_MS))
+        list->cnt = 0;
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &list->elems[i];
+        struct part *part = part_find(sub, p->topic, p->partition);
+
+        if (!p->err && p->offset >= 0 && p->offset <= part->anchor)
+            read_again(sub, part);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    for (size_t i = 0; i < sub->part_count; i++) {
+        struct part *part = sub->parts[i];
+
+        if (part->assigned && part->checks < 0 && part->last_ms > 0 && part->next > 0) {
+            part->anchor = part->next - 1;
+            part->anchor_ms = part->last_ms;
+        }
+    }
+}
