@@ -160,15 +160,18 @@ static void read_again(struct subscriber *sub, struct part *part)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_error_t *error;
+    bool sought;
 
     rd_kafka_topic_partition_list_add(list, part->topic, part->partition)->offset =
         part->anchor;
     error = rd_kafka_seek_partitions(sub->rk, list, QUERY_MS);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (error) {
+    sought = subscriber_sought(list->elems[0].err) &&
+             (!error || subscriber_sought(rd_kafka_error_code(error)));
+    if (error)
         rd_kafka_error_destroy(error);
-        return;
-    }
+    rd_kafka_topic_partition_list_destroy(list);
+    if (!sought)
+        return; /* the next look is in 10 s */
     drop_unread(sub, part);
     part->checks = part->anchor;
     part->checks_ms = part->anchor_ms;

@@ -9,6 +9,7 @@
 #define GROUP_NONE     "relais-sans-groupe" /* librdkafka wants one; nothing is committed */
 #define CLOSE_S        5
 #define METADATA_MS    2000
+#define SEEK_MS        2000
 #define PREFETCH_BYTES 320
 #define BUSY           100 /* messages at once */
 
@@ -427,7 +428,7 @@ uint64_t subscriber_generation(const struct subscriber *sub) { return sub->gener
 static int64_t fetched(const struct subscriber *sub, struct part *part)
 {
     const struct batch *batch = sub->batch;
-    int64_t offset = part->position;
+    int64_t offset = part->checks >= 0 ? part->checks : part->position;
 
     for (size_t i = batch ? batch->at : 0; batch && i < batch->count; i++) {
         const rd_kafka_message_t *msg = batch->msgs[i];
@@ -442,7 +443,7 @@ static int64_t fetched(const struct subscriber *sub, struct part *part)
 
 /* 2.0.2 does not wait for what it began; what was not started yet stands where it was
  * assigned. */
-static bool sought(rd_kafka_resp_err_t code)
+bool subscriber_sought(rd_kafka_resp_err_t code)
 {
     return !code || code == RD_KAFKA_RESP_ERR__IN_PROGRESS ||
            code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__STATE;
@@ -450,15 +451,15 @@ static bool sought(rd_kafka_resp_err_t code)
 
 static void seek(struct subscriber *sub, rd_kafka_topic_partition_list_t *list)
 {
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(sub->rk, list, WATERMARKS_MS);
+    rd_kafka_error_t *error = rd_kafka_seek_partitions(sub->rk, list, SEEK_MS);
 
-    if (error && !sought(rd_kafka_error_code(error)))
+    if (error && !subscriber_sought(rd_kafka_error_code(error)))
         relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, "consumer", "seek: %s",
                          rd_kafka_error_string(error));
     if (error)
         rd_kafka_error_destroy(error);
     for (int i = 0; i < list->cnt; i++)
-        if (!sought(list->elems[i].err))
+        if (!subscriber_sought(list->elems[i].err))
             relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, list->elems[i].topic,
                              "seek in partition %" PRId32 ": %s",
                              list->elems[i].partition,

@@ -141,6 +141,9 @@ struct subscriber {
 void subscriber_resume(struct subscriber *sub, rd_kafka_topic_partition_list_t *list);
 void subscriber_notice(struct subscriber *sub, const char *fmt, ...) RELAIS_PRINTF(2, 3);
 
+/* What a seek may answer and still be done. */
+bool subscriber_sought(rd_kafka_resp_err_t code);
+
 /* batch.c */
 struct batch *batch_new(struct subscriber *sub);
 /* Frees what was not given. */
