@@ -4,6 +4,7 @@
 #include "connectors/pg_mapping.h"
 #include "connectors/pg_slot.h"
 #include "connectors/pg_target.h"
+#include "connectors/pg_writing.h"
 #include "connectors/pg_writing_bind.h"
 #include "connectors/pg_writing_check.h"
 #include "schemas/catalog.h"
@@ -143,8 +144,9 @@ static void tell_keys(const struct pg_writing_form *f)
 }
 
 /* true: there is a mapping, and the contract that it writes has no tables of ours. */
-static bool check_writing(struct doctor *d, struct pg_conn *c)
+static bool check_writing(struct doctor *d, struct pg_conn *c, const char *schema)
 {
+    char *quoted = PQescapeIdentifier(pg_conn_raw(c), schema, strlen(schema));
     const char *path = relais_conf_text(d->conf, "connector", "mapping");
     struct relais_arena arena = RELAIS_ARENA_INIT(EXAMPLES_MAX);
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -154,7 +156,8 @@ static bool check_writing(struct doctor *d, struct pg_conn *c)
     if (f && !contract)
         relais_error_set(&err, RELAIS_E_CONF_VALUE, f->file, "contract: no message %.60s",
                          f->contract);
-    if (contract && pg_writing_bind(f, c, &err) == 0 &&
+    if (contract && quoted && pg_writing_look_up(c, quoted, &err) == 0 &&
+        pg_writing_bind(f, c, &err) == 0 &&
         pg_writing_check(f, relais_avro_example(contract->schema, true, &arena),
                          relais_avro_example(contract->schema, false, &arena),
                          &err) == 0) {
@@ -164,6 +167,7 @@ static bool check_writing(struct doctor *d, struct pg_conn *c)
         doctor_error(d, "correspondance", &err);
     }
     pg_writing_form_free(f);
+    PQfreemem(quoted);
     relais_arena_release(&arena);
     return path != NULL;
 }
@@ -174,7 +178,7 @@ static void check_sink(struct doctor *d, struct pg_conn *c)
     const char *schema = relais_conf_text(d->conf, "connector", "sql_schema");
     const struct relais_contract *contract;
     struct relais_arena arena = RELAIS_ARENA_INIT(EXAMPLES_MAX);
-    size_t found = check_writing(d, c) ? 1 : 0;
+    size_t found = check_writing(d, c, schema) ? 1 : 0;
 
     for (size_t i = 0; (contract = relais_catalog_at(i)); i++) {
         struct relais_error err = RELAIS_ERROR_INIT;

@@ -36,8 +36,7 @@ static int make_function(struct pg_writing *w, struct pg_conn *c, const char *sc
     return rc;
 }
 
-/* Our own tables. */
-static int look_up(struct pg_conn *c, const char *schema, struct relais_error *err)
+int pg_writing_look_up(struct pg_conn *c, const char *schema, struct relais_error *err)
 {
     struct relais_buf sql = RELAIS_BUF_INIT(1024);
     struct relais_error why = RELAIS_ERROR_INIT;
@@ -64,7 +63,7 @@ int pg_writing_begin(struct pg_writing *w, struct pg_conn *c, const char *schema
 {
     if (!w->form)
         return 0;
-    return pg_writing_bind(w->form, c, err) || look_up(c, schema, err) ||
+    return pg_writing_bind(w->form, c, err) || pg_writing_look_up(c, schema, err) ||
                    make_function(w, c, schema, counted, err)
                ? -1
                : 0;

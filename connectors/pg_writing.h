@@ -31,6 +31,9 @@ void pg_writing_close(struct pg_writing *w);
  * counted: see pg_completeness.h. */
 int pg_writing_begin(struct pg_writing *w, struct pg_conn *c, const char *schema,
                      bool counted, struct relais_error *err) RELAIS_MUST_CHECK;
+/* Are our own tables there? PG_SCHEMA. */
+int pg_writing_look_up(struct pg_conn *c, const char *schema,
+                       struct relais_error *err) RELAIS_MUST_CHECK;
 /* What events of its contract look like (connector.h, expect). */
 int pg_writing_expect(struct pg_writing *w, const struct relais_value *open,
                       const struct relais_value *closed,

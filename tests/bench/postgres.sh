@@ -1,6 +1,6 @@
 # postgres.sh -- sourced by run.sh: an outbox to a topic beside pg_recvlogical on the same
-# WAL, the topic to a table beside COPY of the same rows. One run each, start of the process
-# included; PG_ROWS rows.
+# WAL, the topic to a table beside COPY of the same rows, cases into WebRSA's tables. One run
+# each, start of the process included; PG_ROWS rows, DOSSIERS cases.
 PG_ROWS=${PG_ROWS:-200000}
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 seconds_of() { # COMMAND...: seconds, CPU seconds
@@ -65,6 +65,29 @@ to_table() { # TERRITORY of events that are there
 	cpu_row "$cpu" reported
 	pg down
 }
+
+to_application() { # TERRITORY of the cases that are there
+	local ours cpu events ini=$work/application/relais.ini
+	territory=$1
+	PG_EXTRA=$'max_wal_size = 2GB\nshared_buffers = 256MB' pg_up || return 1
+	psql -X -q -v ON_ERROR_STOP=1 "$pg_url" -f tests/data/webrsa/schema.sql
+	conf "$ini" <<-END
+	[sink]
+	topics = eligibility
+	[connector]
+	name = sink_postgres
+	mapping = $PWD/docs/exemples/webrsa-puits.json
+	dsn = $pg_url
+	END
+	"$relais" sink ddl "$ini" --famille eligibility >"$work/application/tables.sql"
+	pg sql "$(cat "$work/application/tables.sql")"
+	read -r ours cpu < <(seconds_of "$relais" sink "$ini" --once)
+	events=$(pg sql 'SELECT count(*) FROM relais.relais_recus')
+	row 'topic -> tables of WebRSA' "$(awk -v n="$events" -v s="$ours" 'BEGIN {printf "%.0f", n / s}')" - - events/s reported 1
+	row '  rows' "$(pg sql "SELECT round(sum(n_tup_ins + n_tup_upd) / $events, 1) FROM pg_stat_user_tables WHERE schemaname = 'public'")" - - 'rows/event' reported 1
+	pg down
+}
 from_outbox 100 '>= 0.80' '<= 2.4' dep91
 to_table dep91
 from_outbox 1 '>= 0.80' '<= 6' dep90
+to_application dep92

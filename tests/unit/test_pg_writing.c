@@ -6,6 +6,7 @@
 #include "helper_pg.h"
 #include "schemas/catalog.h"
 
+#include <libpq-fe.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +53,8 @@ static int setup(void **state)
         "ligne text, PRIMARY KEY (contrat, nom, ligne))"));
     helper_pg_file("tests/data/webrsa/schema.sql");
     f->conf = helper_pg_conf(relais_sink_postgres.keys,
-                             "mapping = docs/exemples/webrsa-puits.json\n");
+                             "mapping = docs/exemples/webrsa-puits.json\n"
+                             "statement_timeout_ms = 3000\n");
     relais_batch_init(&f->batch, 16u << 20);
     if (ops->open(&f->sink, f->conf, &err) ||
         ops->positions(f->sink, "g", &list, 1, &err))
@@ -611,6 +613,36 @@ static void test_pg_writing_a_row_made_meanwhile_is_found_again(void **state)
     row_is("SELECT string_agg(etatdosrsa, ',') FROM situationsdossiersrsa", "2");
 }
 
+/* A caseworker is at the case, or another sink: one waits, nothing is lost, nothing is
+ * written twice. */
+static void test_pg_writing_waits_for_locks_of_others(void **state)
+{
+    static const char *const locks[] = {
+        "SELECT pg_advisory_xact_lock(hashtextextended('d1', 0))",
+        "SELECT FROM dossiers FOR UPDATE", "UPDATE dossiers SET numcli = 5"};
+    struct fixture *f = *state;
+
+    write_one(f, 1, 1, HEAD ",\"etat\":\"INSTRUCTION\"");
+    for (int i = 0; i < 3; i++) {
+        struct relais_error err = RELAIS_ERROR_INIT;
+        PGconn *other = PQconnectdb(getenv("PG_URL"));
+        size_t done;
+
+        PQclear(PQexec(other, "BEGIN"));
+        PQclear(PQexec(other, locks[i]));
+        event(f, 2 + i, 2 + i, i % 2 ? HEAD ",\"etat\":\"CLOS\"" : OPEN);
+        assert_int_equal(ops->write(f->sink, &f->batch, &done, &err), -1);
+        assert_int_equal(err.code, RELAIS_E_PG_DOWN); /* its time is over: again later */
+        assert_int_equal(done, 0);
+        PQclear(PQexec(other, "COMMIT"));
+        PQfinish(other);
+        must_write(f);
+    }
+    row_is("SELECT concat_ws(' ', numcli, etatdosrsa) FROM dossiers d JOIN "
+           "situationsdossiersrsa s ON s.dossier_id = d.id",
+           "5 2");
+}
+
 static void test_pg_writing_the_example_fits_its_contract_and_no_other(void **state)
 {
     struct fixture *f = *state;
@@ -649,6 +681,7 @@ int main(void)
         T(refused_values_name_their_field),
         T(one_refused_case_leaves_the_others),
         T(a_row_made_meanwhile_is_found_again),
+        T(waits_for_locks_of_others),
         T(the_example_fits_its_contract_and_no_other),
 #undef T
     };
