@@ -40,6 +40,10 @@ struct relais_source_ops {
     int (*rewind)(void *state, struct relais_error *err); /* NULL: cannot */
     /* Nothing waits and nothing is under way: --once may end. */
     bool (*idle)(void *state);
+    /* NULL, or of a log that one process at a time reads (a slot): how often it was
+     * taken, after open once at least. When it grew, another process may have read from
+     * it and published: what it did enters the state before the next record is taken. */
+    uint64_t (*taken)(void *state);
     void (*close)(void *state);
 };
 

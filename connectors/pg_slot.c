@@ -263,6 +263,7 @@ struct pg_stream *pg_slot_stream(struct pg_slot *s, bool messages,
     struct pg_slot_state state;
     bool fit = c && (s->table_count || pg_slot_read_tables(s, c, err) == 0) &&
                pg_slot_check(s, c, &state, err) == 0;
+    struct pg_stream *stream;
 
     pg_conn_close(c);
     if (!fit)
@@ -270,7 +271,9 @@ struct pg_stream *pg_slot_stream(struct pg_slot *s, bool messages,
     measure(s, &state);
     if (pg_origin_write(&s->origin, err))
         return NULL;
-    return pg_stream_open(s->conf, &options, err);
+    stream = pg_stream_open(s->conf, &options, err);
+    s->taken += stream != NULL;
+    return stream;
 }
 
 void pg_slot_leave(struct pg_slot *s, const struct pg_stream *stream)

@@ -44,6 +44,7 @@ struct pg_slot {
     size_t table_count;
     bool changes; /* updates, deletes and truncates too */
     int64_t saved_us, measured_us;
+    uint64_t taken; /* streams opened: what one process reads, no other does */
 };
 
 struct pg_slot_state {

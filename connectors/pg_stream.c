@@ -266,6 +266,13 @@ void pg_stream_confirm(struct pg_stream *s, uint64_t end_lsn)
     (void)!feedback_when_due(s, relais_monotonic_us(), NULL);
 }
 
+bool pg_stream_ended(const struct pg_stream *s)
+{
+    struct pollfd end = {.fd = PQsocket(s->raw), .events = POLLRDHUP};
+
+    return poll(&end, 1, 0) > 0;
+}
+
 /* The stream ended: by an error, or as a server ends it that is being shut down. */
 static int ended(struct pg_stream *s, struct relais_error *err)
 {

@@ -99,6 +99,9 @@ int pg_stream_next(struct pg_stream *s, int timeout_ms, const struct pg_event **
 /* Everything up to end_lsn is durable. Told to the server at once when it asks, else
  * within a second. */
 void pg_stream_confirm(struct pg_stream *s, uint64_t end_lsn);
+/* Did the server, or the network, end it? Without reading what comes before the end; a
+ * peer that is silent is found by the socket's own time-outs only. */
+bool pg_stream_ended(const struct pg_stream *s);
 /* The server has nothing more that was not given: what it had when the stream was opened
  * was reached and everything given was confirmed. For --once. */
 bool pg_stream_idle(const struct pg_stream *s);

@@ -249,6 +249,13 @@ static int source_outbox_poll(void *state, struct relais_batch *out, int timeout
     return 0;
 }
 
+static uint64_t source_outbox_taken(void *state)
+{
+    const struct source_outbox *o = state;
+
+    return o->slot.taken;
+}
+
 static bool source_outbox_idle(void *state)
 {
     const struct source_outbox *o = state;
@@ -314,6 +321,7 @@ static const struct relais_source_ops ops = {
     .poll = source_outbox_poll,
     .ack = source_outbox_ack,
     .idle = source_outbox_idle,
+    .taken = source_outbox_taken,
     .close = source_outbox_close,
 };
 

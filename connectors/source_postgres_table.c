@@ -212,7 +212,7 @@ static int begin_phase(struct source_table *t, enum pg_phase phase,
                        struct relais_error *err)
 {
     t->progress.phase = phase;
-    t->progress.cursor[0] = t->page_cursor[0] = '\0';
+    t->progress.cursor[0] = t->page_cursor[0] = t->page_begin[0] = '\0';
     t->loaded = false;
     t->rank = 0;
     t->unsaved = true;
@@ -231,6 +231,7 @@ static int next_page(struct source_table *t, int timeout_ms, struct relais_error
     }
     if (t->loaded)
         return begin_phase(t, PG_PHASE_STREAM, err) ? -1 : 1;
+    memcpy(t->page_begin, t->page_cursor, PG_CURSOR_MAX);
     rows = pg_objects_page(&t->objects, t->page_cursor, PAGE, err);
     if (!rows)
         return -1;
@@ -266,8 +267,6 @@ static int read_objects(struct source_table *t, struct relais_error *err)
     size_t count;
     int visible;
 
-    if (t->stream) /* the server hears of us while a large batch is read */
-        pg_stream_confirm(t->stream, t->confirmed);
     if (!t->resolved) {
         visible = pg_objects_visible(&t->objects, t->xids, t->xid_count, err);
         if (visible == 0)
@@ -300,11 +299,59 @@ static int read_objects(struct source_table *t, struct relais_error *err)
     return source_table_follow(t, t->end_lsn, "", err) ? -1 : 1;
 }
 
+/* What is loaded is as late as the slot is ours: later than what another process, which
+ * had it before, may still publish. */
+static int set_began(struct source_table *t, struct relais_error *err)
+{
+    PGresult *r;
+
+    if (pg_objects_open(&t->objects, err))
+        return -1;
+    r = pg_conn_exec(t->objects.conn, "connector.dsn",
+                     "SELECT (extract(epoch FROM now()) * 1000000)::int8", NULL, 0, err);
+    if (!r)
+        return -1;
+    t->began = t->slot.taken;
+    t->progress.began_us = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+    t->unsaved = true;
+    PQclear(r);
+    return 0;
+}
+
+/* The stream is there, and the slot ours, also while nothing is read from it. What is in
+ * hand when it was lost may be older than what another process published since: it is
+ * read again. */
+static int hold(struct source_table *t, struct relais_error *err)
+{
+    if (t->stream && (t->rows || t->reading || loading(t))) {
+        pg_stream_confirm(t->stream, t->confirmed); /* the server hears of us */
+        if (pg_stream_ended(t->stream)) {
+            pg_stream_close(t->stream);
+            t->stream = NULL;
+            PQclear(t->rows);
+            t->rows = NULL;
+            t->reading = t->resolved = false;
+            source_table_forget(t);
+            if (loading(t)) {
+                memcpy(t->page_cursor, t->page_begin, PG_CURSOR_MAX);
+                t->loaded = false;
+            }
+            return relais_error_set(err, RELAIS_E_PG_DOWN, "replication",
+                                    "the stream ended while objects were read");
+        }
+    }
+    if (!t->stream && source_table_stream(t, err))
+        return -1;
+    return loading(t) && t->began != t->slot.taken ? set_began(t, err) : 0;
+}
+
 static int source_table_poll(void *state, struct relais_batch *out, int timeout_ms,
                              struct relais_error *err)
 {
     struct source_table *t = state;
 
+    if (hold(t, err))
+        return -1;
     while (out->count < BATCH_MAX) {
         int wait_ms = out->count ? 0 : timeout_ms, got;
 
@@ -322,6 +369,13 @@ static int source_table_poll(void *state, struct relais_batch *out, int timeout_
         timeout_ms = 0;
     }
     return 0;
+}
+
+static uint64_t source_table_taken(void *state)
+{
+    const struct source_table *t = state;
+
+    return t->slot.taken;
 }
 
 static bool source_table_idle(void *state)
@@ -348,23 +402,6 @@ static int set_names(struct source_table *t, struct relais_error *err)
     return 0;
 }
 
-/* Where the log begins is where the load begins. */
-static int first_start(struct source_table *t, const struct pg_slot_state *slot,
-                       struct relais_error *err)
-{
-    PGresult *r =
-        pg_conn_exec(t->objects.conn, "connector.dsn",
-                     "SELECT (extract(epoch FROM now()) * 1000000)::int8", NULL, 0, err);
-
-    if (!r)
-        return -1;
-    t->progress.lsn = slot->confirmed;
-    t->progress.began_us = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-    t->progress.phase = t->objects.mapping->fact ? PG_PHASE_STREAM : PG_PHASE_LOAD;
-    PQclear(r);
-    return 0;
-}
-
 static int start(struct source_table *t, struct relais_error *err)
 {
     const char *identity = relais_conf_text(t->conf, "connector", "replica_identity");
@@ -377,10 +414,13 @@ static int start(struct source_table *t, struct relais_error *err)
         (strcmp(identity, "exiger") == 0 &&
          pg_mapping_check_identity(t->objects.mapping, t->objects.conn, err)))
         return -1;
-    if (t->progress.phase == PG_PHASE_NONE && first_start(t, &slot, err))
-        return -1;
+    if (t->progress.phase == PG_PHASE_NONE) { /* the load begins where the log does */
+        t->progress.lsn = slot.confirmed;
+        t->progress.phase = t->objects.mapping->fact ? PG_PHASE_STREAM : PG_PHASE_LOAD;
+    }
     t->read_lsn = t->progress.lsn ? t->progress.lsn - 1 : 0;
     memcpy(t->page_cursor, t->progress.cursor, PG_CURSOR_MAX);
+    memcpy(t->page_begin, t->progress.cursor, PG_CURSOR_MAX);
     t->progress.epoch++;
     t->unsaved = true;
     return save(t, true, err);
@@ -423,6 +463,7 @@ static const struct relais_source_ops ops = {
     .poll = source_table_poll,
     .ack = source_table_ack,
     .idle = source_table_idle,
+    .taken = source_table_taken,
     .close = source_table_close,
 };
 

@@ -55,7 +55,9 @@ struct source_table {
     size_t key;                      /* of touched, of the row */
     uint64_t rank;                   /* of the last record of the load */
     char page_cursor[PG_CURSOR_MAX]; /* of the load: the last key that was read */
+    char page_begin[PG_CURSOR_MAX];  /* the last key before the page in hand */
     bool loaded;                     /* all pages were read */
+    uint64_t began;                  /* slot.taken when the load's time was set */
 
     struct table_pending pending[TABLE_PENDING_MAX];
     size_t pending_first, pending_count;
@@ -64,6 +66,9 @@ struct source_table {
     uint64_t confirmed; /* end LSN */
 };
 
+/* Takes the slot and opens its stream. */
+int source_table_stream(struct source_table *t,
+                        struct relais_error *err) RELAIS_MUST_CHECK;
 /* 1: a batch of transactions is to be read; 0: not now. */
 int source_table_collect(struct source_table *t, int timeout_ms,
                          struct relais_error *err) RELAIS_MUST_CHECK;

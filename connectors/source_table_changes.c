@@ -93,7 +93,7 @@ static int take_event(struct source_table *t, const struct pg_event *e,
     }
 }
 
-static int open_stream(struct source_table *t, struct relais_error *err)
+int source_table_stream(struct source_table *t, struct relais_error *err)
 {
     t->stream = pg_slot_stream(&t->slot, false, err);
     if (!t->stream)
@@ -107,7 +107,7 @@ int source_table_collect(struct source_table *t, int timeout_ms, struct relais_e
 {
     int64_t until_us = relais_monotonic_us() + (int64_t)timeout_ms * 1000;
 
-    if (!t->stream && open_stream(t, err))
+    if (!t->stream && source_table_stream(t, err))
         return -1;
     pg_slot_tend(&t->slot, t->stream);
     for (int i = 0; i < EVENTS_MAX && !t->reading && !source_table_full(t); i++) {

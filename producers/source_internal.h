@@ -148,6 +148,7 @@ struct source {
     size_t notice_count;
     int64_t notices_since_us;
     uint64_t last_ack;       /* given back to the connector */
+    uint64_t taken;          /* what the connector said when the state was caught up */
     int64_t committed_us;    /* monotonic, of the last commit */
     int64_t commit_retry_us; /* not before */
     int commit_backoff_ms;

@@ -236,41 +236,7 @@ static void waits(struct source *s, int *connector_ms, int *publisher_ms)
     *publisher_ms = inflight && !s->connector->log ? POLL_REPORTS_MS : 0;
 }
 
-static int loop(struct source *s)
-{
-    int connector_ms, publisher_ms;
-
-    while (!source_stopping(s)) {
-        struct relais_error err = RELAIS_ERROR_INIT;
-
-        relais_batch_reset(&s->batch);
-        waits(s, &connector_ms, &publisher_ms);
-        if (s->connector->source->poll(s->state, &s->batch, connector_ms, &err)) {
-            if (source_trouble(s, &err, REASON_CONNECTOR))
-                return -1;
-            continue;
-        }
-        source_fine(s, REASON_CONNECTOR);
-        if (take_batch(s))
-            return -1;
-        if (source_pump(s, s->batch.count ? 0 : publisher_ms))
-            return -1;
-        if (!s->file.open && s->notice_count &&
-            relais_monotonic_us() - s->notices_since_us > NOTICES_US)
-            source_log_notices(s);
-        if (source_journal_look(s, false))
-            return -1;
-        if (done(s)) {
-            if (source_drain(s) || source_journal_look(s, true))
-                return -1;
-            if (s->connector->source->idle(s->state))
-                return 0;
-        }
-    }
-    return 0;
-}
-
-/* Calls that are made before the first record: again and again while it is a matter of
+/* Calls that are made before a record is taken: again and again while it is a matter of
  * waiting. */
 static int until_done(struct source *s, enum source_reason reason,
                       int (*call)(struct source *s, struct relais_error *err))
@@ -289,11 +255,6 @@ static int until_done(struct source *s, enum source_reason reason,
     }
 }
 
-static int check_topics(struct source *s, struct relais_error *err)
-{
-    return publisher_check_topics(s->publisher, 5000, err);
-}
-
 static int catch_up(struct source *s, struct relais_error *err)
 {
     int64_t objects;
@@ -304,6 +265,60 @@ static int catch_up(struct source *s, struct relais_error *err)
 static int read_position(struct source *s, struct relais_error *err)
 {
     return store_position(s->store, s->journal.position, err);
+}
+
+/* Who had the log before may have published from it: that enters the state. */
+static int take_over(struct source *s)
+{
+    uint64_t taken =
+        s->connector->source->taken ? s->connector->source->taken(s->state) : 0;
+
+    if (taken == s->taken)
+        return 0;
+    if (source_drain(s) || until_done(s, REASON_KAFKA, catch_up) ||
+        until_done(s, REASON_STATE, read_position))
+        return -1;
+    s->taken = taken;
+    return 0;
+}
+
+static int loop(struct source *s)
+{
+    int connector_ms, publisher_ms;
+
+    while (!source_stopping(s)) {
+        struct relais_error err = RELAIS_ERROR_INIT;
+
+        relais_batch_reset(&s->batch);
+        waits(s, &connector_ms, &publisher_ms);
+        if (s->connector->source->poll(s->state, &s->batch, connector_ms, &err)) {
+            if (source_trouble(s, &err, REASON_CONNECTOR))
+                return -1;
+            continue;
+        }
+        source_fine(s, REASON_CONNECTOR);
+        if (take_over(s) || take_batch(s))
+            return -1;
+        if (source_pump(s, s->batch.count ? 0 : publisher_ms))
+            return -1;
+        if (!s->file.open && s->notice_count &&
+            relais_monotonic_us() - s->notices_since_us > NOTICES_US)
+            source_log_notices(s);
+        if (source_journal_look(s, false))
+            return -1;
+        if (done(s)) {
+            if (source_drain(s) || source_journal_look(s, true))
+                return -1;
+            if (s->connector->source->idle(s->state))
+                return 0;
+        }
+    }
+    return 0;
+}
+
+static int check_topics(struct source *s, struct relais_error *err)
+{
+    return publisher_check_topics(s->publisher, 5000, err);
 }
 
 static int open_connector(struct source *s, struct relais_error *err)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# timeout: 300
+# timeout: 400
 # An outbox table on real PostgreSQL and Kafka: several writers insert and delete at once
 # while the source is killed, the server crashes, connections end and the broker goes away.
 # Afterwards every event is in the topic, in the order of its dossier, and the slot was
@@ -48,14 +48,32 @@ same 'a start with nothing new publishes nothing' <(wc -l <"$work/before.jsonl")
 check 'slot drop wants to be told twice' exits 78 "$relais" slot drop "$work/s/relais.ini"
 check 'the slot holds nothing back' [ "$(pg sql 'SELECT pg_current_wal_lsn() - confirmed_flush_lsn < 1000000 FROM pg_replication_slots')" = t ]
 check 'nothing was parked' sh -c '! grep -q "parked=[1-9]" "$1"' - "$work/source.err"
-# a second process with a state of its own waits for the slot, and takes over
+# a second process with a state of its own waits for the slot while the first goes on, and
+# takes over
 cp -r "$work/s/state" "$work/s/second"
+more() { python3 tests/integration/outbox.py write "$pg_url" 9 "$1" "$work/written9"; }
 source
 wait_for 20 sh -c '[ "$(grep -c started "$1")" -ge 5 ]' - "$work/source.err"
 start second "$relais" source "$work/s/relais.ini" -X relais.state=second
 check 'a second process waits for the slot' wait_for 20 grep -q 'slot.*active' "$work/second.err"
-halt source KILL
-check 'and publishes when the first is gone' python3 tests/integration/outbox.py write "$pg_url" 9 20 "$work/written9"
+more 100
 wait_for 60 all || :
-check 'what is written then' all
+check 'while the first publishes' all
+halt source KILL
+check 'it goes on where the first was' more 200
+wait_for 60 all || :
+check 'what is written then, without a gap in any dossier' all
+# the first, frozen, loses the slot to the second, and gets it again
+kill -STOP "${pids[second]}"
+source
+wait_for 60 sh -c '[ "$(grep -c started "$1")" -ge 6 ]' - "$work/source.err"
+more 300
+wait_for 60 all || :
+check 'a source that was frozen has lost the slot' all
+kill -CONT "${pids[second]}"
+wait_for 30 sh -c '[ "$(grep -c "slot.*active" "$1")" -ge 2 ]' - "$work/second.err"
+halt source KILL
+more 400
+wait_for 60 all || :
+check 'and goes on behind what was published meanwhile' all
 halt second

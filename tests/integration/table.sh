@@ -34,20 +34,45 @@ check 'a table whose deleted rows say nothing is refused with the ALTER that men
 check 'it names it' grep -q 'ALTER TABLE .* REPLICA IDENTITY FULL' "$work/exits.out"
 for t in ${tables//,/}; do pg sql "ALTER TABLE $t REPLICA IDENTITY FULL"; done
 
-source() { start source "$relais" source "$work/s/relais.ini"; }
-loaded() { [ "$(sed -n 's/.* \([0-9]*\)$/\1/p' "$work/s/state/chargement.relais_dep93_essai")" -gt "$1" ]; }
-source
-wait_for 60 loaded 1500; halt source KILL
+source() { start source "$relais" source "$work/s/relais.ini" "$@"; }
+second() { start second "$relais" source "$work/s/relais.ini" -X relais.state=second; }
+cursor() { sed -n 's/.* \([0-9][0-9]*\)$/\1/p' "$work/s/state/chargement.relais_dep93_essai" 2>/dev/null; }
+loaded() { [ "$(cursor)" -gt "$1" ]; }
+streams() { grep -q ' flux ' "$work/s/state/chargement.relais_dep93_essai"; }
+
+# the first load killed at random points, slowly enough not to be over before
+kills=${KILLS:-10} hits=0 seed=${SEED:-$RANDOM}
+RANDOM=$seed
+while [ $hits -lt "$kills" ]; do
+	n=$(cursor)
+	source -X limits.inflight_records=8 -X kafka.linger.ms=100
+	# every third life gets as far as to save where it is
+	[ $((hits % 3)) != 2 ] || wait_for 20 loaded "${n:-0}"
+	sleep "0.$((RANDOM % 4 + 3))"
+	! streams || break
+	hits=$((hits + 1))
+	{ halt source KILL; } 2>/dev/null
+done
+halt source
+say "seed $seed: the load killed $hits times, at $(cursor) of 4,000"
+check "the load is killed $kills times" [ $hits = "$kills" ]
+# a second process, with a state of its own, waits, and takes over in the middle of the load
+source -X limits.inflight_records=8 -X kafka.linger.ms=100
+wait_for 20 loaded "$(cursor)"
+check 'a state of its own is made of the topics' "$relais" depot rebuild -c "$work/s/relais.ini" -X relais.state=second
+second
+check 'a second process waits for the slot, also while tables are loaded' wait_for 20 grep -q 'slot.*active' "$work/second.err"
+check 'the load goes on meanwhile' sh -c '! grep -q " flux " "$1"' - "$work/s/state/chargement.relais_dep93_essai"
+halt source KILL
 pg sql "UPDATE situationsdossiersrsa SET etatdosrsa = '5', moticlorsa = 'ECH', dtclorsa = '2026-02-01' WHERE dossier_id % 7 = 0"
-source
 for n in 1 2 3 4 5 6 7 8 9; do
 	pg sql "UPDATE detailscalculsdroitsrsa SET mtrsavers = mtrsavers + $n WHERE id % 10 = $n;
 	        UPDATE foyers SET sitfam = 'MAR' WHERE id % 50 = $n;
 	        DELETE FROM prestations WHERE personne_id % 97 = $n" >/dev/null
 	[ $n != 5 ] || pg crash
-	[ $n != 7 ] || { halt source KILL; source; }
+	[ $n != 6 ] || source
+	[ $n != 7 ] || { halt second KILL; second; }
 done
-streams() { grep -q ' flux ' "$work/s/state/chargement.relais_dep93_essai"; }
 check 'the load ends' wait_for 90 streams
 pg sql 'TRUNCATE suspensionsversements'
 pg sql "UPDATE dossiers SET matricule = matricule WHERE id = 1; INSERT INTO dossiers (numdemrsa) VALUES ('00000000099')"
@@ -80,6 +105,7 @@ level() {
 }
 wait_for 120 level || :
 check 'there are 4,002 dossiers' [ "$(wc -l <"$work/want.txt")" = 4002 ]
+check 'each dossier counts its events without a gap' tests/events.py order "$work/topic.jsonl"
 same 'the newest event of each dossier says what its tables say' "$work/want.txt" "$work/got.txt"
 repeats=$(python3 -c '
 import json, sys
@@ -93,6 +119,7 @@ print(repeats)' "$work/topic.jsonl")
 say "$(wc -l <"$work/topic.jsonl") events, $repeats repeated"
 parked() { "$relais" subscribe dep93.eligibility.v1.dlq -b "$bootstrap" -r "$registry" --until-end 2>>"$work/subscribe.err" | grep -c Parcage; }
 check 'a dossier without state, organism and matricule is parked' [ "$(parked)" -ge 1 ]
-halt source
+halt second
 check 'SIGTERM ends the source with 0' [ "$status" = 0 ]
+halt source
 check 'no name of a person is in a log' sh -c '! grep -q INVENTE "$1"/*.err' - "$work"

@@ -381,6 +381,41 @@ static void test_pg_table_lost_connections_lose_nothing(void **state)
     }
 }
 
+/* Half of what one statement read was given; then the slot is lost, and the objects
+ * change, as if another process had gone on. */
+static void lose_in_the_middle(struct fixture *f)
+{
+    bool marked = false;
+    size_t before;
+
+    f->count = 0;
+    while (!f->count)
+        poll_once(f, true, &marked);
+    assert_true(f->count < 600);
+    before = f->count;
+    free(helper_pg_sql("SELECT pg_terminate_backend(active_pid) FROM "
+                       "pg_replication_slots"));
+    while (helper_pg_number("SELECT count(*) FROM pg_replication_slots WHERE active"))
+        usleep(10000);
+    free(helper_pg_sql("UPDATE objet SET texte = 'neuf'"));
+    drain(f, DRAIN_ALL, true);
+    for (size_t i = before; i < f->count; i++)
+        assert_string_equal(f->seen[i].text, "neuf");
+    assert_true(f->count - before >= 600);
+}
+
+static void test_pg_table_lost_slot_gives_nothing_of_what_was_read_before(void **state)
+{
+    struct fixture *f = *state;
+
+    free(helper_pg_sql(
+        "INSERT INTO objet SELECT i, 'vieux' FROM generate_series(1, 600) i"));
+    first_start(f);
+    lose_in_the_middle(f); /* of the load */
+    free(helper_pg_sql("UPDATE objet SET texte = 'vieux'"));
+    lose_in_the_middle(f); /* of changes */
+}
+
 static void test_pg_table_truncate_reads_everything_again(void **state)
 {
     struct fixture *f = *state;
@@ -538,6 +573,7 @@ int main(void)
         T(interrupted_load_goes_on_after_what_is_durable),
         T(unacknowledged_changes_come_again),
         T(lost_connections_lose_nothing),
+        T(lost_slot_gives_nothing_of_what_was_read_before),
         T(truncate_reads_everything_again),
         T(more_changes_than_fit_are_a_load),
         T(facts_are_rows_inserted_with_a_place_of_their_own),
