@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WHERE       "connector.mapping"
 #define DEPTH_MAX   16
 #define PREFIX_MAX  160
 #define ARENA_BYTES (16u << 20)
@@ -526,8 +525,8 @@ static struct pg_writing_form *read_from(const char *path, struct relais_slice j
     f->arena = (struct relais_arena)RELAIS_ARENA_INIT(ARENA_BYTES);
     f->file = relais_strdup(slash ? slash + 1 : path ? path : "mapping");
     f->nodes = relais_zalloc(PG_WRITTEN_NODES_MAX * sizeof(*f->nodes));
-    v = path ? json_form_load(path, &f->arena, WHERE, err)
-             : json_form_parse(json, &f->arena, WHERE, err);
+    v = path ? json_form_load(path, &f->arena, f->file, err)
+             : json_form_parse(json, &f->arena, f->file, err);
     if (v && read_whole(f, v, err) == 0)
         return f;
     pg_writing_form_free(f);

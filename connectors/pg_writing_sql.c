@@ -225,18 +225,21 @@ static void put_insert(struct sql *w, size_t n)
     }
     putf(w, "%s RETURNING t.%s INTO x_id_%zu;\nx_ids_%zu[x_i] := x_id_%zu;\n",
          node->column_count ? ")" : "", node->id_quoted, n, n, n);
-    if (node->missing == PG_MISSING_DELETE) {
-        putf(w,
-             "INSERT INTO %s.relais_lignes (contrat, objet, nom, ligne) VALUES "
-             "(x_contract, x_o, ",
-             w->schema);
-        put_literal(w, node->name);
-        putf(w,
-             ", x_id_%zu::text) ON CONFLICT (contrat, nom, ligne) DO UPDATE SET objet = "
-             "EXCLUDED.objet;\n",
-             n);
-    }
+    if (node->missing == PG_MISSING_DELETE)
+        putf(w, "x_made := x_made || x_id_%zu::text;\n", n);
     put(w, "END IF;\n");
+}
+
+/* The rows made just now are ours. */
+static void put_made(struct sql *w, size_t n)
+{
+    putf(w,
+         "IF cardinality(x_made) > 0 THEN\nINSERT INTO %s.relais_lignes (contrat, objet, "
+         "nom, ligne) SELECT x_contract, x_o, ",
+         w->schema);
+    put_literal(w, w->f->nodes[n].name);
+    put(w, ", m FROM unnest(x_made) m ON CONFLICT (contrat, nom, ligne) DO UPDATE SET "
+           "objet = EXCLUDED.objet;\nx_made := '{}';\nEND IF;\n");
 }
 
 /* The database holds this key once, so that a second element of it is the same row. */
@@ -279,6 +282,8 @@ static void put_node(struct sql *w, size_t n)
     put_update(w, n);
     put_insert(w, n);
     put(w, "END LOOP;\n");
+    if (node->missing == PG_MISSING_DELETE)
+        put_made(w, n);
 }
 
 /* ---- deleting ---- */
@@ -363,7 +368,8 @@ static void put_deletions(struct sql *w)
 
 static void put_body(struct sql *w, bool counted)
 {
-    put(w, "DECLARE\nx_rec jsonb;\nx_rows jsonb;\nx_r jsonb;\nx_o text;\nx_n int;\n");
+    put(w, "DECLARE\nx_rec jsonb;\nx_rows jsonb;\nx_r jsonb;\nx_o text;\nx_n int;\n"
+           "x_made text[] := '{}';\n");
     for (size_t n = 0; n < w->f->node_count; n++)
         putf(w, "x_id_%zu %s;\nx_ids_%zu %s[];\n", n, w->f->nodes[n].id_type, n,
              w->f->nodes[n].id_type);

@@ -48,7 +48,7 @@ static void test_pg_writing_form_wrong_files_name_the_place(void **state)
         const char *json, *where, *text;
     } cases[] = {
         {"[]", "mapping: ", "not an object"},
-        {"{", "connector.mapping", "line"},
+        {"{", "mapping", "line"},
         {"{\"contract\":\"E\",\"objet\":\"x\"}", "mapping: ", "unknown member objet"},
         {"{\"object\":\"x\",\"tables\":[]}", "mapping: contract", "name of a message"},
         {"{\"contract\":\"E\",\"tables\":[]}", "mapping: object", "@dossier"},
