@@ -55,6 +55,7 @@ enum {
     COLUMN_DEFAULT,
     COLUMN_CHARS,
     COLUMN_GENERATED,
+    COLUMN_IDENTITY,
     COLUMN_SELECT,
     COLUMN_INSERT,
     COLUMN_UPDATE,
@@ -67,7 +68,8 @@ static const char columns_sql[] =
     "pg_get_expr(d.adbin, d.adrelid), CASE WHEN coalesce(b.oid, t.oid) IN "
     "('varchar'::regtype, 'bpchar'::regtype) THEN greatest(CASE t.typtype WHEN 'd' THEN "
     "t.typtypmod ELSE a.atttypmod END - 4, 0) ELSE 0 END, a.attgenerated <> '' OR "
-    "a.attidentity = 'a', has_column_privilege(c.oid, a.attnum, 'SELECT'), "
+    "a.attidentity = 'a', a.attidentity <> '', has_column_privilege(c.oid, a.attnum, "
+    "'SELECT'), "
     "has_column_privilege(c.oid, a.attnum, 'INSERT'), has_column_privilege(c.oid, "
     "a.attnum, 'UPDATE'), coalesce(b.typname, t.typname), t.typcategory FROM pg_class c "
     "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
@@ -281,7 +283,8 @@ static int check_needed(struct bind *b, const struct pg_written_node *node,
         const char *name = PQgetvalue(r, i, COLUMN_NAME);
 
         if (is_true(r, i, COLUMN_NOT_NULL) && PQgetisnull(r, i, COLUMN_DEFAULT) &&
-            !is_true(r, i, COLUMN_GENERATED) && !named(node, name))
+            !is_true(r, i, COLUMN_GENERATED) && !is_true(r, i, COLUMN_IDENTITY) &&
+            !named(node, name))
             return pg_writing_wrong(b->f, node, "insert", name, RELAIS_E_PG_SCHEMA,
                                     b->err,
                                     "NOT NULL without default in %.60s, and no value "
@@ -394,12 +397,15 @@ static int bind_id(struct bind *b, struct pg_written_node *node, const PGresult 
     return keep_quoted(b, node->id, &node->id_quoted);
 }
 
+/* A sequence behind a default wants a right of its own, one of an identity does not. */
 static int check_rights(struct bind *b, const struct pg_written_node *node)
 {
     static const char sql[] =
         "SELECT has_any_column_privilege($1::text::regclass, 'UPDATE'), "
         "has_table_privilege($1::text::regclass, 'DELETE'), pg_get_serial_sequence($1, "
-        "$2), has_sequence_privilege(pg_get_serial_sequence($1, $2), 'USAGE')";
+        "$2), has_sequence_privilege(pg_get_serial_sequence($1, $2), 'USAGE') OR EXISTS "
+        "(SELECT FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2 "
+        "AND attidentity <> '')";
     const char *params[] = {node->quoted, node->id};
     PGresult *r = pg_conn_exec(b->c, "catalog", sql, params, 2, b->err);
     int rc = r ? 0 : -1;
