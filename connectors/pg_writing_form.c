@@ -307,6 +307,41 @@ static int read_through(struct place *p, const struct relais_value *v,
     return 0;
 }
 
+static int read_parts(struct place *p, const struct relais_value *list,
+                      struct pg_written_key *key)
+{
+    if (!list || list->kind != RELAIS_VALUE_ARRAY || !list->count)
+        return wrong(p, "a key is a list of columns");
+    for (const struct relais_value *c = list->child; c; c = c->next)
+        if (read_part(p, c, key))
+            return -1;
+    return 0;
+}
+
+/* {"columns": [...], "agree": [...]} */
+static int read_agreeing(struct place *p, const struct relais_value *v,
+                         struct pg_written_key *key)
+{
+    static const char *const known[] = {"columns", "agree", NULL};
+    struct pg_written_key others = {.part_count = 0};
+
+    if (members(p, v, known) || read_parts(p, relais_value_get(v, "columns"), key) ||
+        read_parts(p, relais_value_get(v, "agree"), &others))
+        return -1;
+    for (; key->agree_count < others.part_count; key->agree_count++)
+        key->agree[key->agree_count] = others.parts[key->agree_count].column;
+    return 0;
+}
+
+static int read_key(struct place *p, const struct relais_value *v,
+                    struct pg_written_key *key)
+{
+    if (v->kind != RELAIS_VALUE_RECORD)
+        return read_parts(p, v, key);
+    return relais_value_get(v, "columns") ? read_agreeing(p, v, key)
+                                          : read_through(p, v, key);
+}
+
 static int read_keys(struct place *p, const struct relais_value *find)
 {
     struct pg_written_node *node = p->node;
@@ -316,21 +351,10 @@ static int read_keys(struct place *p, const struct relais_value *find)
     if (!find || find->kind != RELAIS_VALUE_ARRAY)
         return wrong(p, "a list of keys is expected ([]: every event makes a row)");
     for (const struct relais_value *k = find->child; k; k = k->next) {
-        struct pg_written_key *key = &node->keys[node->key_count];
-
         if (node->key_count == PG_WRITTEN_KEYS_MAX)
             return wrong(p, "too many keys");
-        node->key_count++;
-        if (k->kind == RELAIS_VALUE_RECORD) {
-            if (read_through(p, k, key))
-                return -1;
-            continue;
-        }
-        if (k->kind != RELAIS_VALUE_ARRAY || !k->count)
-            return wrong(p, "a key is a list of columns");
-        for (const struct relais_value *c = k->child; c; c = c->next)
-            if (read_part(p, c, key))
-                return -1;
+        if (read_key(p, k, &node->keys[node->key_count++]))
+            return -1;
     }
     return 0;
 }

@@ -19,10 +19,11 @@
  *      "tables": [...]}]}              that hang on these rows
  *
  * A key is a list of columns of "set" or "insert", each as its name or {"column": name,
- * "length": n (its first n characters count), "null": true (null is a value too)}; or it
- * is {"through": "public.adressesfoyers", "column": "adresse_id", "where": {column:
- * value}}: the row that this one other row leads to, if no other leads there. [] is
- * never found: a row an event.
+ * "length": n (its first n characters count), "null": true (null is a value too)}; or
+ * {"columns": such a list, "agree": [columns]}: a row that says something else in those
+ * is another's, and the event is parked; or {"through": "public.adressesfoyers",
+ * "column": "adresse_id", "where": {column: value}}: the row that this one other row
+ * leads to, if no other leads there. [] is never found: a row an event.
  *
  * A value is "path" of the element, "../path" of the element around it, "/path" of the
  * event, "@path" of its entete, "." the element itself, "$name" the id of a row; or
@@ -89,6 +90,8 @@ struct pg_written_part {
 struct pg_written_key {
     struct pg_written_part parts[PG_WRITTEN_PARTS_MAX];
     size_t part_count;
+    size_t agree[PG_WRITTEN_PARTS_MAX]; /* columns of the node */
+    size_t agree_count;
     /* A key through another table has columns of that one instead */
     const char *through; /* NULL: none */
     const char *through_column;

@@ -130,6 +130,30 @@ static void put_key(struct sql *w, const struct pg_written_node *node,
     }
 }
 
+/* Does the row say something else where it has to agree? */
+static void put_differs(struct sql *w, const struct pg_written_node *node,
+                        const struct pg_written_key *key)
+{
+    put(w, "false");
+    for (size_t i = 0; i < key->agree_count; i++) {
+        const struct pg_written_column *column = &node->columns[key->agree[i]];
+
+        putf(w, " OR coalesce(t.%s <> ", column->quoted);
+        put_new(w, column, key->agree[i]);
+        put(w, ", false)");
+    }
+}
+
+static void put_refusal(struct sql *w, const struct pg_written_node *node,
+                        const char *condition, const char *why)
+{
+    putf(w, "IF %s THEN RAISE EXCEPTION USING ERRCODE = '21000', TABLE = ", condition);
+    put_literal(w, node->table);
+    put(w, ", CONSTRAINT = ");
+    put_literal(w, why);
+    put(w, "; END IF;\n");
+}
+
 /* One pass a key over all rows, so that a better key of one row goes before a worse one
  * of another; a row of the table is found once. */
 static void put_find(struct sql *w, size_t n)
@@ -144,8 +168,10 @@ static void put_find(struct sql *w, size_t n)
              "FOR x_i IN 1..x_n LOOP\n"
              "x_r := x_rows->(x_i - 1);\n"
              "CONTINUE WHEN x_ids_%zu[x_i] IS NOT NULL OR (x_r->>0)::int & %u = 0;\n"
-             "FOR x_id_%zu IN SELECT t.%s FROM %s t WHERE ",
-             n, 2u << i, n, node->id_quoted, node->quoted);
+             "FOR x_id_%zu, x_differs IN SELECT t.%s, ",
+             n, 2u << i, n, node->id_quoted);
+        put_differs(w, node, key);
+        putf(w, " FROM %s t WHERE ", node->quoted);
         if (key->through)
             put_through(w, node, key, slot);
         else
@@ -154,15 +180,13 @@ static void put_find(struct sql *w, size_t n)
         putf(w,
              " AND NOT coalesce(t.%s = ANY (x_ids_%zu), false) FOR NO KEY UPDATE LOOP\n",
              node->id_quoted, n);
+        if (key->agree_count)
+            put_refusal(w, node, "x_differs", "find: the row is another's");
         if (node->park_several) {
-            putf(w,
-                 "IF x_ids_%zu[x_i] IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = "
-                 "'21000', MESSAGE = 'several rows', TABLE = ",
-                 n);
-            put_literal(w, node->table);
-            put(w, ", CONSTRAINT = ");
-            put_literal(w, "find: several rows");
-            put(w, "; END IF;\n");
+            char found[64];
+
+            snprintf(found, sizeof(found), "x_ids_%zu[x_i] IS NOT NULL", n);
+            put_refusal(w, node, found, "find: several rows");
         }
         putf(w,
              "x_ids_%zu[x_i] := least(x_ids_%zu[x_i], x_id_%zu);\nEND LOOP;\nEND "
@@ -369,6 +393,7 @@ static void put_deletions(struct sql *w)
 static void put_body(struct sql *w, bool counted)
 {
     put(w, "DECLARE\nx_rec jsonb;\nx_rows jsonb;\nx_r jsonb;\nx_o text;\nx_n int;\n"
+           "x_differs boolean;\n"
            "x_made text[] := '{}';\n");
     for (size_t n = 0; n < w->f->node_count; n++)
         putf(w, "x_id_%zu %s;\nx_ids_%zu %s[];\n", n, w->f->nodes[n].id_type, n,

@@ -157,14 +157,15 @@ static void write_one(struct fixture *f, int day, int sequence, const char *body
     must_write(f);
 }
 
-static void refused(struct fixture *f, const char *body, enum relais_code code,
-                    const char *told)
+static void refused_at(struct fixture *f, int64_t offset, const char *body,
+                       enum relais_code code, const char *told)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     char all[512];
     size_t done;
 
-    event(f, 1, 1, body);
+    f->offset = offset;
+    event(f, 2, 2, body);
     assert_int_equal(write_batch(f, &done, &err), -1);
     snprintf(all, sizeof(all), "%s %s: %s", relais_error_name(err.code), err.where,
              err.text);
@@ -418,19 +419,19 @@ test_pg_writing_a_key_that_comes_twice_is_one_row_the_last_counts(void **state)
 static void test_pg_writing_rights_of_one_case_are_in_order(void **state)
 {
     struct fixture *f = *state;
+    static const char other[] =
+        "\"droit\":\"b\",\"numero_demande\":\"00000000193\",\"matricule\":"
+        "\"123456700000000\",\"organisme\":{\"fonorg\":\"MSA\",\"numorg\":\"932\"},"
+        "\"etat\":\"OUVERT\"";
 
     write_one(f, 1, 1, "\"droit\":\"a\"," OPEN);
     write_one(f, 2, 2, "\"droit\":\"a\"," HEAD ",\"etat\":\"CLOS\"");
-    write_one(f, 3, 3,
-              "\"droit\":\"b\",\"numero_demande\":\"00000000193\",\"matricule\":"
-              "\"765432100000000\",\"etat\":\"OUVERT\"");
-    write_one(f, 3, 5,
-              "\"droit\":\"b\",\"numero_demande\":\"00000000193\",\"matricule\":"
-              "\"765432100000000\",\"etat\":\"OUVERT\"");
+    write_one(f, 3, 3, other);
+    write_one(f, 3, 5, other);
     write_one(f, 2, 4, "\"droit\":\"a\"," HEAD ",\"etat\":\"CLOS\"");
-    row_is("SELECT string_agg(matricule || etatdosrsa, ',') FROM dossiers d JOIN "
+    row_is("SELECT string_agg(fonorg || numorg || etatdosrsa, ',') FROM dossiers d JOIN "
            "situationsdossiersrsa s ON s.dossier_id = d.id",
-           "7654321000000002");
+           "MSA9322");
 }
 
 /* CORRECTION and ANNULATION are states like others. */
@@ -482,17 +483,17 @@ static void test_pg_writing_two_cases_of_one_number_are_told_apart_or_parked(voi
            "dossiers d",
            "1-,2CAF");
     free(helper_pg_sql("UPDATE dossiers SET matricule = NULL"));
+    refused_at(f, 1, OPEN, RELAIS_E_PG_ROW,
+               "table public.dossiers, constraint find: several rows");
+    /* one without a number of the caisse is found, another household's is not taken */
+    free(helper_pg_sql("DELETE FROM dossiers WHERE id = 2; UPDATE dossiers SET matricule "
+                       "= '999999900000000'"));
+    refused_at(f, 1, OPEN, RELAIS_E_PG_ROW,
+               "table public.dossiers, constraint find: the row is another's");
+    free(helper_pg_sql("UPDATE dossiers SET matricule = NULL"));
     f->offset = 1;
-    {
-        struct relais_error err = RELAIS_ERROR_INIT;
-        size_t done;
-
-        event(f, 2, 2, OPEN);
-        assert_int_equal(write_batch(f, &done, &err), -1);
-        assert_int_equal(err.code, RELAIS_E_PG_ROW);
-        assert_non_null(strstr(err.text, "public.dossiers"));
-        assert_non_null(strstr(err.text, "several rows"));
-    }
+    write_one(f, 2, 2, OPEN);
+    row_is("SELECT id || matricule FROM dossiers", "1123456700000000");
 }
 
 static void test_pg_writing_a_shared_address_is_not_changed_for_others(void **state)
@@ -547,22 +548,19 @@ static void test_pg_writing_refused_values_name_their_field(void **state)
 {
     struct fixture *f = *state;
 
-    refused(f, OPEN ",\"foyer\":{\"situation_familiale\":\"XYZ\"}", RELAIS_E_PG_ROW,
-            "table foyers, constraint foyers_sitfam_in_list_chk");
-    f->offset = 0;
-    refused(f,
-            OPEN ",\"personnes\":[{\"identite\":{\"prenom\":\"A\",\"nom_naissance\":"
-                 "\"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\","
-                 "\"date_naissance\":\"2000-01-01\"}}]",
-            RELAIS_E_FIELD_LENGTH, "webrsa-puits.json: personne.set.nomnai");
-    f->offset = 0;
-    refused(f, OPEN ",\"personnes\":[{\"identite\":{\"nom\":\"DURAND\"}}]",
-            RELAIS_E_FIELD_MISSING, "webrsa-puits.json: personne.find");
-    f->offset = 0;
-    refused(f, OPEN ",\"composantes\":[{\"nature\":\"RSD\",\"montant_centimes\":\"x\"}]",
-            RELAIS_E_FIELD_TYPE, "calcul.set.mtrsavers");
-    f->offset = 0;
-    refused(f, OPEN ",\"composantes\":{}", RELAIS_E_FIELD_TYPE, "calcul.each");
+    refused_at(f, 0, OPEN ",\"foyer\":{\"situation_familiale\":\"XYZ\"}", RELAIS_E_PG_ROW,
+               "table foyers, constraint foyers_sitfam_in_list_chk");
+    refused_at(f, 0,
+               OPEN ",\"personnes\":[{\"identite\":{\"prenom\":\"A\",\"nom_naissance\":"
+                    "\"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ\","
+                    "\"date_naissance\":\"2000-01-01\"}}]",
+               RELAIS_E_FIELD_LENGTH, "webrsa-puits.json: personne.set.nomnai");
+    refused_at(f, 0, OPEN ",\"personnes\":[{\"identite\":{\"nom\":\"DURAND\"}}]",
+               RELAIS_E_FIELD_MISSING, "webrsa-puits.json: personne.find");
+    refused_at(f, 0,
+               OPEN ",\"composantes\":[{\"nature\":\"RSD\",\"montant_centimes\":\"x\"}]",
+               RELAIS_E_FIELD_TYPE, "calcul.set.mtrsavers");
+    refused_at(f, 0, OPEN ",\"composantes\":{}", RELAIS_E_FIELD_TYPE, "calcul.each");
     row_is("SELECT count(*) FROM dossiers", "0");
     row_is("SELECT count(*) FROM relais.relais_objets", "0");
 }

@@ -82,6 +82,12 @@ static void test_pg_writing_form_wrong_tables_name_the_place(void **state)
         {"\"table\":\"p.t\",\"find\":[[{\"column\":\"a\",\"length\":0}]],\"set\":{\"a\":"
          "\"x\"}",
          "mapping: n.find", "\"length\""},
+        {"\"table\":\"p.t\",\"find\":[{\"columns\":[\"a\"],\"agree\":[]}],\"set\":{\"a\":"
+         "\"x\"}",
+         "mapping: n.find", "list of columns"},
+        {"\"table\":\"p.t\",\"find\":[{\"columns\":[\"a\"],\"agrees\":[\"a\"]}],\"set\":{"
+         "\"a\":\"x\"}",
+         "mapping: n.find", "unknown member agrees"},
         {"\"table\":\"p.t\",\"find\":[{\"through\":\"p.u\"}]", "mapping: n.find",
          "\"where\""},
         {"\"table\":\"p.t\",\"find\":[],\"set\":{\"a\":5}", "mapping: n.set.a",
