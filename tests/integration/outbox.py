@@ -2,10 +2,14 @@
 
 write URL WRITER COUNT LOG: COUNT transactions, each an insert and its delete; a line of LOG
 for each that is committed. A lost connection: asks whether it was, by a table of its own.
+COUNT 0: without haste, until there is a file LOG.end.
 compare TOPIC.jsonl LOG...: every id of the logs, in the order of its dossier.
+tables TOPIC.jsonl URL: sink_postgres wrote each event once, and of each payment the newest.
 """
 
+import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -23,14 +27,19 @@ def write(url, writer, count, log):
         time.sleep(0.2)
     with open(log, "w") as out:
         batch = 20
-        for first in range(0, count, batch):
+        for first in range(0, count, batch) if count else itertools.count(0, batch):
+            if not count:
+                if os.path.exists(log + ".end"):
+                    break
+                time.sleep(0.1)
             statements = []
             lines = []
             for n in range(first, first + batch):
+                payment = n % 51 if not count else n
                 case = f"{writer * 1000 + n % 17:08d}193"
                 uid = f"00000000-0000-8000-8{writer:03d}-{n:012d}"
                 payload = {
-                    "paiement": f"00000000-0000-8000-9{writer:03d}-{n:012d}",
+                    "paiement": f"00000000-0000-8000-9{writer:03d}-{payment:012d}",
                     "prestation": "RSA", "fait": "EMIS", "etat": "EMIS",
                     "mois": "2026-01-01", "montant_centimes": 100 + n, "sens": "AJOUT",
                     "destinataire": "ALLOCATAIRE",
@@ -85,4 +94,22 @@ def compare(topic, *logs):
             sys.exit("sequences with a gap")
 
 
-{"write": write, "compare": compare}[sys.argv[1]](*sys.argv[2:])
+def tables(topic, url):
+    newest, ids = {}, set()
+    for line in open(topic):
+        v = json.loads(line)["value"]
+        rank = (v["entete"]["constate_le"], v["entete"]["sequence"])
+        ids.add(v["entete"]["id"])
+        if v["paiement"] not in newest or rank > newest[v["paiement"]][0]:
+            newest[v["paiement"]] = (rank, v["entete"]["id"], str(v["montant_centimes"]))
+    for table, want in (("_historique", sorted(ids)),
+                        ("", sorted("|".join((k, i, m)) for k, (_, i, m) in newest.items()))):
+        columns = "entete_id" if table else "paiement, entete_id, montant_centimes"
+        got = run(url, f"SELECT {columns} FROM relais.evenement_paiement{table}").stdout.split()
+        if sorted(got) != want:
+            missing, more = sorted(set(want) - set(got)), sorted(set(got) - set(want))
+            sys.exit(f"table{table}: {len(got)} rows of {len(want)}, missing {missing[:3]}, "
+                     f"not of the topic {more[:3]}")
+
+
+{"write": write, "compare": compare, "tables": tables}[sys.argv[1]](*sys.argv[2:])
