@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define SAVE_US    INT64_C(10000000)
-#define MEASURE_US INT64_C(60000000)
+#define MEASURE_US INT64_C(30000000)
 
 int pg_slot_init(struct pg_slot *s, const struct relais_conf *conf,
                  struct relais_error *err)
@@ -212,7 +212,9 @@ static int check_publication(const struct pg_slot *s, struct pg_conn *c,
 
     if (wrong > 0)
         relais_error_set(err, RELAIS_E_PUBLICATION, s->publication,
-                         "does not publish what is read: %s", sql.data);
+                         "changes of what it leaves out are missing. This, then relais "
+                         "slot resnapshot: %s",
+                         sql.data);
     relais_buf_release(&sql);
     return wrong ? -1 : 0;
 }
@@ -225,9 +227,9 @@ int pg_slot_check(struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *ou
     if (!out->exists)
         return relais_error_set(
             err, RELAIS_E_SLOT_MISSING, s->name,
-            "the slot does not exist. First start: relais slot create "
-            "FILE.ini. Dropped, or a standby was promoted: create, "
-            "then relais slot resnapshot");
+            "there is none. First start: relais slot create FILE.ini. Dropped, or a "
+            "standby was promoted: changes since are missing: create, then relais slot "
+            "resnapshot");
     if (!out->ours)
         return relais_error_set(err, RELAIS_E_SLOT_FOREIGN, s->name,
                                 "a slot of %.40s, database %.40s: choose another name",
@@ -235,7 +237,8 @@ int pg_slot_check(struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *ou
     if (strcmp(out->wal_status, "lost") == 0)
         return relais_error_set(err, RELAIS_E_SLOT_LOST, s->name,
                                 "the server removed WAL that was not read: changes are "
-                                "missing. relais slot drop, create, resnapshot");
+                                "missing. relais slot drop FILE.ini --oui, create, "
+                                "resnapshot");
     if (check_publication(s, c, err) ||
         pg_origin_check(&s->origin, s->conf, c, out->server, s->name, err))
         return -1;
@@ -289,22 +292,31 @@ void pg_slot_leave(struct pg_slot *s, const struct pg_stream *stream)
         (void)!pg_origin_write(&s->origin, &ignored);
 }
 
-void pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream)
+int pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream,
+                 struct relais_error *err)
 {
-    struct relais_error ignored = RELAIS_ERROR_INIT;
+    struct relais_error why = RELAIS_ERROR_INIT;
     struct pg_slot_state state;
     int64_t now_us = relais_monotonic_us();
     struct pg_conn *c;
+    int rc;
 
     if (now_us - s->saved_us >= SAVE_US)
         pg_slot_leave(s, stream);
     if (now_us - s->measured_us < MEASURE_US)
-        return;
+        return 0;
     s->measured_us = now_us;
-    c = pg_conn_open(s->conf, PG_USE_READ, &ignored);
-    if (c && pg_slot_look(s, c, &state, &ignored) == 0)
+    c = pg_conn_open(s->conf, PG_USE_READ, &why);
+    rc = c ? pg_slot_look(s, c, &state, &why) : -1;
+    if (!rc) {
         measure(s, &state);
+        rc = check_publication(s, c, &why);
+    }
     pg_conn_close(c);
+    if (!rc || why.code != RELAIS_E_PUBLICATION)
+        return 0;
+    *err = why;
+    return -1;
 }
 
 /* ---- administration ------------------------------------------------------------------

@@ -77,8 +77,10 @@ int pg_slot_publication_sql(const struct pg_slot *s, struct pg_conn *c,
 struct pg_stream *pg_slot_stream(struct pg_slot *s, bool messages,
                                  struct relais_error *err) RELAIS_MUST_CHECK;
 /* To be called now and then while the stream is read: remembers what was confirmed (at
- * most ten seconds late), measures what the slot retains. What fails is tried again. */
-void pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream);
+ * most ten seconds late); every half minute measures what the slot retains, and looks at
+ * the publication. What fails is tried again; -1: PUBLICATION only. */
+int pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream,
+                 struct relais_error *err) RELAIS_MUST_CHECK;
 /* The same at the end; stream may be NULL. */
 void pg_slot_leave(struct pg_slot *s, const struct pg_stream *stream);
 

@@ -231,7 +231,8 @@ static int source_outbox_poll(void *state, struct relais_batch *out, int timeout
 
     if (!o->stream && open_stream(o, err))
         return -1;
-    pg_slot_tend(&o->slot, o->stream);
+    if (pg_slot_tend(&o->slot, o->stream, err))
+        return -1;
     for (int i = 0; i < EVENTS_MAX; i++) {
         int64_t left_us = out->count ? 0 : until_us - relais_monotonic_us();
         int got = next_event(o, left_us > 0 ? (int)(left_us / 1000) : 0, err);

@@ -109,7 +109,8 @@ int source_table_collect(struct source_table *t, int timeout_ms, struct relais_e
 
     if (!t->stream && source_table_stream(t, err))
         return -1;
-    pg_slot_tend(&t->slot, t->stream);
+    if (pg_slot_tend(&t->slot, t->stream, err))
+        return -1;
     for (int i = 0; i < EVENTS_MAX && !t->reading && !source_table_full(t); i++) {
         bool waits = t->in_transaction || !t->xid_count;
         int64_t left_us = waits ? until_us - relais_monotonic_us() : 0;

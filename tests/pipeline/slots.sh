@@ -1,0 +1,130 @@
+#!/bin/bash
+# timeout: 400
+# What can befall a slot: each time the source stops, says what is missing and the commands to
+# go on, and these are run as they are said; then the topic says what the tables say.
+. tests/lib.sh
+broker && pg_up || exit 1
+for f in schema dossiers; do psql -X -q -v ON_ERROR_STOP=1 "$pg_url" -f tests/data/webrsa/$f.sql >/dev/null || exit 1; done
+pg sql "
+INSERT INTO dossiers (numdemrsa, dtdemrsa, numorg, fonorg, matricule, ideparte)
+  SELECT lpad(i::text, 8, '0') || '093', '2025-01-01', '931', 'CAF', lpad(i::text, 7, '0') || '00000000', '093'
+  FROM generate_series(1000, 1049) i;
+INSERT INTO situationsdossiersrsa (dossier_id, etatdosrsa) SELECT id, '2' FROM dossiers WHERE numdemrsa LIKE '00001%';
+INSERT INTO detailsdroitsrsa (dossier_id, nbenfautcha) SELECT id, 0 FROM dossiers WHERE numdemrsa LIKE '00001%';
+INSERT INTO detailscalculsdroitsrsa (detaildroitrsa_id, natpf, ddnatdro, mtrsavers)
+  SELECT id, 'RSD', '2026-01-01', 500 FROM detailsdroitsrsa e WHERE NOT EXISTS (SELECT FROM detailscalculsdroitsrsa c WHERE c.detaildroitrsa_id = e.id)"
+tables="dossiers situationsdossiersrsa suspensionsdroits suspensionsversements detailsdroitsrsa detailscalculsdroitsrsa avispcgdroitsrsa reducsrsa foyers adressesfoyers adresses personnes prestations calculsdroitsrsa"
+for t in $tables; do pg sql "ALTER TABLE $t REPLICA IDENTITY FULL"; done
+pg sql "CREATE PUBLICATION relais_dep93_essai FOR TABLE ${tables// /, }"
+conf "$work/s/relais.ini" <<-END
+[connector]
+name = source_postgres_table
+schema = EvenementDroit
+mapping = $PWD/docs/exemples/webrsa-source.json
+dsn = $pg_url
+END
+options=(-X connector.publication=relais_dep93_essai)
+source_runs() { "$relais" source "$work/s/relais.ini" --once "${options[@]}" >>"$work/source.out" 2>>"$work/source.err"; }
+slot() { local verb=$1; shift; "$relais" slot "$verb" "$work/s/relais.ini" "${options[@]}" "$@"; }
+psql_="psql -X -q -At -v ON_ERROR_STOP=1"
+amount=1000
+# another amount for every dossier: what the source has not seen when it stops
+change() { amount=$((amount + 7)); $psql_ "$pg_url" -c "UPDATE detailscalculsdroitsrsa SET mtrsavers = $amount + id"; }
+level() {
+	"$relais" subscribe "$territory.eligibility.v1" -b "$bootstrap" -r "$registry" --keys "$work/ring" --until-end >"$work/topic.jsonl" 2>>"$work/subscribe.err"
+	$psql_ "$pg_url" -c "SELECT numdemrsa, (SELECT (sum(mtrsavers) * 100)::bigint FROM detailscalculsdroitsrsa c JOIN detailsdroitsrsa e ON e.id = detaildroitrsa_id WHERE e.dossier_id = d.id) FROM dossiers d WHERE EXISTS (SELECT FROM detailsdroitsrsa e JOIN detailscalculsdroitsrsa c ON e.id = detaildroitrsa_id WHERE e.dossier_id = d.id) ORDER BY numdemrsa COLLATE \"C\"" >"$work/want.txt"
+	python3 - "$work/topic.jsonl" >"$work/got.txt" <<-'END'
+	import json, sys
+	newest = {}
+	for line in open(sys.argv[1]):
+	    v = json.loads(line)["value"]
+	    rank = (v["entete"]["constate_le"], v["entete"]["sequence"])
+	    if v["droit"] not in newest or rank > newest[v["droit"]][0]:
+	        newest[v["droit"]] = (rank, v["numero_demande"], v["montant_mensuel_centimes"])
+	for _, number, amount in sorted(newest.values(), key=lambda n: n[1]):
+	    if amount is not None:
+	        print(f"{number}|{amount}")
+	END
+	[ -s "$work/want.txt" ] && cmp "$work/want.txt" "$work/got.txt" && tests/events.py order "$work/topic.jsonl"
+}
+# stops CODE WORD...: the source ends with 78, this code and these words
+stops() {
+	local code=$1 word; shift
+	exits 78 "$relais" source "$work/s/relais.ini" --once "${options[@]}" || return 1
+	grep -q "code=$code" "$work/exits.out" || { cat "$work/exits.out"; return 1; }
+	for word; do grep -q -- "$word" "$work/exits.out" || { echo "not said: $word"; cat "$work/exits.out"; return 1; }; done
+	exits 78 slot status || return 1
+}
+goes_on() { source_runs && level; }
+
+check 'without a slot the source says how to make it' stops SLOT_MISSING 'relais slot create'
+check 'it is made' slot create
+check 'the topic is what the tables are' goes_on
+
+change
+pg sql "SELECT pg_drop_replication_slot('relais_dep93_essai')" >/dev/null
+check 'a slot that was dropped is told, with what is missing' stops SLOT_MISSING 'missing' 'relais slot create' 'resnapshot'
+check 'create' slot create
+check 'resnapshot' slot resnapshot
+check 'after that the topic is what the tables are' goes_on
+
+change
+pg sql "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'"; pg sql 'SELECT pg_reload_conf()' >/dev/null
+lost() {
+	pg sql "CREATE TABLE plein AS SELECT repeat('x', 1000) FROM generate_series(1, 2000)"
+	pg sql 'DROP TABLE plein'; pg sql 'SELECT pg_switch_wal()'; pg sql CHECKPOINT
+	[ "$(pg sql "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'relais_dep93_essai'")" = lost ]
+}
+check 'more WAL than max_slot_wal_keep_size' wait_for 60 lost
+check 'a lost slot is told, with what is missing' stops SLOT_LOST 'missing' 'drop' '--oui' 'create' 'resnapshot'
+pg sql 'ALTER SYSTEM RESET max_slot_wal_keep_size'; pg sql 'SELECT pg_reload_conf()' >/dev/null
+check 'drop' slot drop --oui
+check 'create' slot create
+check 'resnapshot' slot resnapshot
+check 'after that the topic is what the tables are' goes_on
+
+start running "$relais" source "$work/s/relais.ini" "${options[@]}"
+wait_for 20 grep -q started "$work/running.err"
+pg sql 'ALTER PUBLICATION relais_dep93_essai DROP TABLE detailscalculsdroitsrsa'
+change
+check 'a publication that was changed under a source ends it' wait_for 90 sh -c '! kill -0 "$1"' - "${pids[running]}"
+halt running
+check 'with 78' [ "$status" = 78 ]
+check 'and tells the SQL and that changes are missing' stops PUBLICATION 'missing' 'ALTER PUBLICATION .* ADD TABLE .*detailscalculsdroitsrsa' 'resnapshot'
+pg sql "$(sed -n 's/.*\(ALTER PUBLICATION [^;]*ADD TABLE "public"."detailscalculsdroitsrsa"\).*/\1/p' "$work/exits.out" | head -n 1)"
+check 'resnapshot' slot resnapshot
+check 'after that the topic is what the tables are' goes_on
+
+options+=(-X connector.slot=autre)
+pg sql "SELECT pg_create_physical_replication_slot('autre')" >/dev/null
+check 'a slot of another use is told' stops SLOT_FOREIGN 'another name'
+options[3]=connector.slot=troisieme
+check 'another name: create' slot create
+check 'resnapshot' slot resnapshot
+change
+check 'after that the topic is what the tables are' goes_on
+
+pg stop; pg clone sauvegarde; pg start
+change
+check 'what comes after a backup is published' goes_on
+pg stop; pg restore sauvegarde; pg start
+check 'a backup put back is told' stops SLOT_ORIGIN 'backup' 'another name' 'relais slot create' 'resnapshot'
+options[3]=connector.slot=quatrieme
+check 'another name: create' slot create
+check 'resnapshot' slot resnapshot
+check 'after that the topic is what the tables are' goes_on
+
+PG_NODE=data pg standby
+change
+check 'what the standby will lack of the slot' goes_on
+pg_url=$(PG_NODE=standby pg url)
+options+=(-X "connector.dsn=$pg_url")
+promoted() { PG_NODE=standby pg promote; }
+wait_for 20 sh -c '[ "$(psql -X -q -At "$1" -c "SELECT pg_last_wal_replay_lsn() >= '"'$(pg sql 'SELECT pg_current_wal_lsn()')'"'")" = t ]' - "$pg_url"
+pg stop
+check 'the standby is promoted' promoted
+change
+check 'a promoted standby without the slot is told' stops SLOT_MISSING 'promoted' 'relais slot create' 'resnapshot'
+check 'create' slot create
+check 'resnapshot' slot resnapshot
+check 'after that the topic is what the tables are' goes_on
