@@ -275,6 +275,14 @@ void assign_forget(struct subscriber *sub)
     sub->generation++;
 }
 
+/* librdkafka keeps a pause on a partition that goes: were it to come back after the pause
+ * is over, it would never be read. */
+static void end_pause(const struct subscriber *sub, rd_kafka_topic_partition_list_t *list)
+{
+    if (sub->paused && list->cnt)
+        rd_kafka_resume_partitions(sub->rk, list);
+}
+
 void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                   rd_kafka_topic_partition_list_t *list, void *opaque)
 {
@@ -311,6 +319,8 @@ void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     }
     subscriber_notice(sub, "group=%s %s=%d", sub->group ? sub->group : "-",
                       assign ? "assigned" : "revoked", list->cnt);
+    if (!assign)
+        end_pause(sub, list);
     rd_kafka_assign(rk, assign ? list : NULL);
     if (assign && sub->paused)
         rd_kafka_pause_partitions(rk, list);
@@ -351,6 +361,7 @@ void subscriber_reposition(struct subscriber *sub)
     }
     sub->assigned_once = false;
     sub->generation++;
+    end_pause(sub, list);
     rd_kafka_assign(sub->rk, NULL);
 }
 

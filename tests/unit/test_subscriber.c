@@ -555,6 +555,25 @@ static void test_subscriber_paused_at_the_end_misses_nothing(void **state)
     reader_free(r);
 }
 
+/* librdkafka keeps an application's pause on a partition that is taken away: when it
+ * comes back, it would never be read. */
+static void
+test_subscriber_a_partition_lost_in_a_pause_comes_back_without_it(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "groupe", RELAIS_FROM_GROUP, "");
+
+    for (int i = 0; i < 12; i++)
+        events_put(e, i % 6, "d1-dossier", i);
+    events_flush(e);
+    relais_event_free(want(r));
+    subscriber_pause(r->sub, true);
+    subscriber_reposition(r->sub);
+    subscriber_pause(r->sub, false);
+    assert_true(read_all(r, NULL, 12) > 0);
+    reader_free(r);
+}
+
 static void test_subscriber_says_that_a_topic_is_missing(void **state)
 {
     static const char *const absent[] = {"dep93.absent.v1", NULL};
@@ -693,6 +712,7 @@ int main(void)
         WITH_BROKER(test_event_newer_is_the_order_of_contract_a5),
         WITH_BROKER(test_subscriber_paused_gives_nothing_and_misses_nothing),
         WITH_BROKER(test_subscriber_paused_at_the_end_misses_nothing),
+        WITH_BROKER(test_subscriber_a_partition_lost_in_a_pause_comes_back_without_it),
         WITH_BROKER(test_subscriber_says_that_a_topic_is_missing),
         WITH_BROKER(test_subscriber_without_a_broker_says_retry_and_ends_in_time),
         WITH_BROKER(test_subscriber_goes_on_after_the_broker_was_away),
