@@ -1,7 +1,7 @@
 #!/bin/bash
 # timeout: 300
 # A secure cluster (mutual TLS, deny by default): what is refused says so and ends with 78;
-# the Write right withdrawn in the middle and given back loses nothing.
+# the Write right, then the Read right, withdrawn in the middle and given back loses nothing.
 . tests/lib.sh
 kafka_up secure || exit 1
 tls=$work/kafka/tls
@@ -10,7 +10,7 @@ bootstrap=127.0.0.1:$((${bootstrap##*:} + 30))
 acl() { kafka admin org.apache.kafka.tools.AclCommand "$@" >>"$work/acl.out" 2>&1 ||
     kafka admin kafka.admin.AclCommand "$@" >>"$work/acl.out" 2>&1; }
 allow() { acl --add --allow-principal User:carol --resource-pattern-type prefixed "$@"; }
-history "$work/h" dossiers=6000 months=1 dailies=0
+history "$work/h" dossiers=6000 months=1 dailies=1 daily=600
 cp "$(nth "$work/h" 1)" "$work/1.xml"
 port=$(free_port)
 cnaf "$work/s" "[ops]
@@ -60,3 +60,42 @@ halt source
     --until-end >"$work/1.json" 2>>"$work/subscribe.err"
 check 'order, identity, no hole' tests/events.py order "$work/1.json"
 [ "$(tests/events.py count "$work/1.json")" -gt 5000 ] && ok 'all events are there' || not_ok 'all events are there'
+
+# Read withdrawn from a sink and a subscriber that run, while events come
+sport=$(free_port)
+conf "$work/k/relais.ini" <<-END
+	[ops]
+	listen = 127.0.0.1:$sport
+	[sink]
+	topics = eligibility
+	[connector]
+	name = sink_file
+	file = events.jsonl
+END
+start sink "$relais" sink "$work/k/relais.ini" "${secure[@]}"
+start reader "$relais" subscribe dep93.eligibility.v1 --from earliest -b "$bootstrap" -r "$registry" "${secure[@]}"
+lines() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
+first=$(grep -c '"topic":"dep93.eligibility.v1"' "$work/1.json")
+check 'the sink has what is there' wait_for 60 lines "$work/k/events.jsonl" "$first"
+check 'the subscriber has what is there' wait_for 60 lines "$work/reader.out" "$first"
+acl --remove --force --allow-principal User:carol --operation Read --topic dep93. --resource-pattern-type prefixed
+cp "$(nth "$work/h" 2)" "$work/2.xml"
+drop "$work/s" "$work/2.xml"
+# a source reads its topics at its start: it waits for the right as well
+start source2 "$relais" source "$ini" "${secure[@]}"
+says() { curl -s "http://127.0.0.1:$sport/readyz" | grep -q 'lecture'; }
+check 'without Read the sink is not ready, and says why' wait_for 90 says
+sleep 3
+running sink && running reader && ok 'both wait for the right' || not_ok 'one ended when Read was withdrawn'
+allow --operation Read --topic dep93.
+check 'with Read given back the source integrates' wait_for 120 test -e "$work/s/depot/integres/2.xml"
+"$relais" subscribe dep93.eligibility.v1 -b "$bootstrap" -r "$registry" "${secure[@]}" --until-end >"$work/2.json" 2>>"$work/subscribe.err"
+all=$(wc -l <"$work/2.json")
+[ "$all" -gt "$first" ] && ok 'there were events meanwhile' || not_ok "no event came: $all of $first"
+check 'the sink goes on by itself' wait_for 90 lines "$work/k/events.jsonl" "$all"
+check 'the subscriber goes on by itself' wait_for 90 lines "$work/reader.out" "$all"
+halt sink; halt reader; halt source2
+ids() { grep -oE '"entete":\{"id":"[^"]*' "$1" | sort -u; }
+ids "$work/2.json" >"$work/want"; ids "$work/k/events.jsonl" >"$work/got"; ids "$work/reader.out" >"$work/read"
+same 'the sink misses nothing' "$work/want" "$work/got"
+same 'the subscriber misses nothing' "$work/want" "$work/read"
