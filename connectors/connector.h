@@ -58,7 +58,8 @@ struct relais_sink_ops {
     void (*close)(void *state);
     /* NULL, or the sink keeps the positions beside its rows, in the same transaction, and
      * partitions begin there, never at the group's offsets (these are committed for
-     * monitoring only). Then write() may end with FENCED: another process took the
+     * monitoring only). Then write() and flush() may end with REREAD: what was
+     * taken and is not durable is lost; or with FENCED: another process took the
      * partitions over; what is held is dropped and positions are asked anew if they are
      * still ours. positions: these partitions are ours from now on, all others are not;
      * sets every `next` (-1: the partition's first). May be called again at any time. */

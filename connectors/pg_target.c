@@ -197,9 +197,10 @@ static void put_amount(struct relais_buf *out, bool *failed,
     put(out, failed, ", 0)");
 }
 
-/* A template: $T the table, $M the temporary table, $C its columns, $K the key, $P the
- * temporary table of the main one, $G that of what changed, $S the assignments of an
- * update, $R relais_recus, $A the amount, $N the contract, $$ a dollar. */
+/* A template: $T the table, $B the main one, $M the temporary table, $C its columns, $K
+ * the key, $P the temporary table of the main one, $G that of what changed, $S the
+ * assignments of an update, $R relais_recus, $A the amount, $N the contract, $$ a dollar.
+ */
 static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c,
                          const char *schema, const struct pg_target *t,
                          const struct pg_target_table *table, const char *template)
@@ -216,9 +217,10 @@ static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c
         }
         switch (letter) {
         case 'T':
+        case 'B':
             put_name(out, failed, c, schema);
             put(out, failed, ".");
-            put_name(out, failed, c, table->name);
+            put_name(out, failed, c, letter == 'B' ? t->tables[0].name : table->name);
             break;
         case 'M':
         case 'P':
@@ -284,6 +286,16 @@ static char *finish(struct relais_buf *out, bool failed)
     "r.relais_rang, "                                                                    \
     "w.relais_cle "                                                                      \
     "FROM recent r JOIN written w ON w.relais_cle = r.$K; "
+/* The same where no event of the batch has an item of a list. */
+#define MERGE_MAIN_ALONE                                                                 \
+    "INSERT INTO $T AS t ($C) SELECT DISTINCT ON ($K) $C FROM $M ORDER BY $K, "          \
+    "entete_constate_le DESC, entete_sequence DESC, relais_rang DESC ON CONFLICT ($K) "  \
+    "DO UPDATE SET $S WHERE (EXCLUDED.entete_constate_le, EXCLUDED.entete_sequence) > "  \
+    "(t.entete_constate_le, t.entete_sequence); "
+#define EMPTY_LIST                                                                       \
+    "DELETE FROM $T l USING $P m, $B t WHERE l.$K = m.$K AND t.$K = m.$K AND "           \
+    "t.entete_constate_le = m.entete_constate_le AND t.entete_sequence = "               \
+    "m.entete_sequence; "
 #define MERGE_LIST                                                                       \
     "DELETE FROM $T t USING $G g WHERE t.$K = g.relais_cle; "                            \
     "INSERT INTO $T ($C) SELECT $C FROM $M m JOIN $G g USING (relais_rang); "
@@ -303,27 +315,46 @@ static char *finish(struct relais_buf *out, bool failed)
     "$A FROM $M WHERE entete_origine_depot IS NOT NULL ON CONFLICT (entete_id) DO "      \
     "NOTHING; "
 
+static const char *template_of(const struct pg_target *t,
+                               const struct pg_target_table *table, bool lists)
+{
+    switch (table->kind) {
+    case PG_TARGET_MAIN:
+        return lists ? MERGE_MAIN : MERGE_MAIN_ALONE;
+    case PG_TARGET_LIST:
+        return lists ? MERGE_LIST : EMPTY_LIST;
+    case PG_TARGET_HISTORY:
+        break;
+    }
+    return has(&t->tables[0], "entete_origine_depot") ? ADD_HISTORY : ADD_ALL_HISTORY;
+}
+
+static char *merge_sql(const struct pg_target *t, struct pg_conn *c, const char *schema,
+                       bool counted, bool lists)
+{
+    const struct pg_target_table *main = &t->tables[0];
+    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+    bool failed = false;
+
+    for (size_t i = 0; i < t->table_count; i++)
+        put_template(&sql, &failed, c, schema, t, &t->tables[i],
+                     template_of(t, &t->tables[i], lists));
+    if (counted && has(main, "fait") && has(main, "entete_origine_depot"))
+        put_template(&sql, &failed, c, schema, t, main, COUNT_RECEIVED);
+    return finish(&sql, failed);
+}
+
 static int write_sql(struct pg_target *t, struct pg_conn *c, const char *schema,
                      bool counted, struct relais_error *err)
 {
     struct relais_buf create = RELAIS_BUF_INIT(SQL_MAX_BYTES);
-    struct relais_buf merge = RELAIS_BUF_INIT(SQL_MAX_BYTES);
     bool failed = false;
 
     put_template(&create, &failed, c, schema, t, &t->tables[0], CREATE_CHANGES);
     for (size_t i = 0; i < t->table_count; i++) {
         struct pg_target_table *table = &t->tables[i];
         struct relais_buf copy = RELAIS_BUF_INIT(SQL_MAX_BYTES);
-        const char *template = table->kind == PG_TARGET_MAIN   ? MERGE_MAIN
-                               : table->kind == PG_TARGET_LIST ? MERGE_LIST
-                               : has(&t->tables[0], "entete_origine_depot")
-                                   ? ADD_HISTORY
-                                   : ADD_ALL_HISTORY;
 
-        put_template(&merge, &failed, c, schema, t, table, template);
-        if (counted && table->kind == PG_TARGET_MAIN && has(table, "fait") &&
-            has(table, "entete_origine_depot"))
-            put_template(&merge, &failed, c, schema, t, table, COUNT_RECEIVED);
         if (table->kind == PG_TARGET_HISTORY)
             continue;
         put_template(&create, &failed, c, schema, t, table, CREATE_ONE);
@@ -332,10 +363,12 @@ static int write_sql(struct pg_target *t, struct pg_conn *c, const char *schema,
         table->copy_sql = finish(&copy, failed);
     }
     t->create_sql = finish(&create, failed);
-    t->merge_sql = finish(&merge, failed);
-    return failed ? relais_error_set(err, RELAIS_E_LIMIT, t->tables[0].name,
-                                     "statements too long")
-                  : 0;
+    t->merge_sql = merge_sql(t, c, schema, counted, true);
+    t->merge_alone_sql = merge_sql(t, c, schema, counted, false);
+    return failed || !t->merge_sql || !t->merge_alone_sql
+               ? relais_error_set(err, RELAIS_E_LIMIT, t->tables[0].name,
+                                  "statements too long")
+               : 0;
 }
 
 struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
@@ -375,6 +408,7 @@ void pg_target_free(struct pg_target *t)
     free(t->contract);
     free(t->create_sql);
     free(t->merge_sql);
+    free(t->merge_alone_sql);
     free(t);
 }
 
@@ -444,6 +478,38 @@ int pg_target_check(const struct pg_target *t, const struct relais_value *open,
 
 /* ---- rows ----------------------------------------------------------------------------
  */
+
+static int copy_table(struct pg_target_table *table, struct pg_conn *c,
+                      struct relais_error *err)
+{
+    PGresult *r;
+
+    if (!table->rows.len || !table->copy_sql)
+        return 0;
+    r = pg_conn_exec(c, table->name, table->copy_sql, NULL, 0, err);
+    if (!r)
+        return -1;
+    PQclear(r);
+    if (pg_conn_copy(c, table->name, relais_buf_slice(&table->rows), err))
+        return -1;
+    return pg_conn_copy_end(c, table->name, err);
+}
+
+const char *pg_target_merge(const struct pg_target *t)
+{
+    for (size_t i = 1; i < t->table_count; i++)
+        if (t->tables[i].rows.len)
+            return t->merge_sql;
+    return t->tables[0].rows.len ? t->merge_alone_sql : NULL;
+}
+
+int pg_target_copy(struct pg_target *t, struct pg_conn *c, struct relais_error *err)
+{
+    for (size_t i = 0; i < t->table_count; i++)
+        if (copy_table(&t->tables[i], c, err))
+            return -1;
+    return 0;
+}
 
 static int add_row(struct pg_target_table *table, const struct relais_value *key,
                    const char *key_name, const struct relais_value *rec, size_t rank,

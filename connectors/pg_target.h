@@ -50,8 +50,9 @@ struct pg_target {
     char key[64];
     struct pg_target_table tables[PG_TARGET_TABLES_MAX]; /* the main one first */
     size_t table_count;
-    char *create_sql; /* the temporary tables, once a session */
-    char *merge_sql;  /* from them into the tables, in one transaction */
+    char *create_sql;      /* the temporary tables, once a session */
+    char *merge_sql;       /* from them into the tables, in one transaction */
+    char *merge_alone_sql; /* the same where no list has an item */
 };
 
 /* schema: the SQL schema, unquoted. counted: what is written enters relais_recus
@@ -75,6 +76,11 @@ int pg_target_check(const struct pg_target *t, const struct relais_value *open,
  * the batch, the later the greater. PG_ROW: a text that PostgreSQL cannot hold; LIMIT. */
 int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t rank,
                   struct relais_error *err) RELAIS_MUST_CHECK;
+/* The rows into the temporary tables, in the transaction under way. */
+int pg_target_copy(struct pg_target *t, struct pg_conn *c,
+                   struct relais_error *err) RELAIS_MUST_CHECK;
+/* From there into the tables; NULL: there is no row. */
+const char *pg_target_merge(const struct pg_target *t);
 void pg_target_clear(struct pg_target *t);
 
 /* "fr.relais.eligibility.EvenementDroit" -> "evenement_droit"; what does not fit is cut.

@@ -4,6 +4,10 @@
  * there by one statement a table. If the database refuses it, halves are tried until the
  * one record is found that it refuses; all others are written.
  *
+ * While there is a backlog (full batches) the server merges one batch while the next is
+ * made ready; what was taken so is durable with the next write or flush. Where it fails
+ * it is read again, and written without haste.
+ *
  * After a lost connection it is looked up what became of the transaction; a database that
  * lost what it had committed (a crash without synchronous_commit, a restored backup) has
  * its own position, and events are read again from there.
@@ -17,7 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TARGETS_MAX 16
+#define TARGETS_MAX   16
+#define SQL_MAX_BYTES (1u << 20)
 
 struct expected {
     const char *contract;
@@ -36,6 +41,9 @@ struct sink_postgres {
     struct expected expected[TARGETS_MAX]; /* what events look like */
     size_t expected_count;
     struct pg_writing writing; /* into an application's own tables */
+    size_t full;               /* records of a full batch; 0: none is */
+    bool running;              /* a merge was sent whose answer was not waited for */
+    size_t careful;            /* batches to be written one at a time */
     bool in_doubt;             /* the connection was lost in a transaction */
     bool counted;              /* the tables of the proof of completeness are there */
     const struct relais_value **controls; /* of the transaction under way */
@@ -49,6 +57,7 @@ static void drop_session(struct sink_postgres *s)
     s->target_count = 0;
     pg_conn_close(s->conn);
     s->conn = NULL;
+    s->running = false;
 }
 
 static void sink_postgres_close(void *state)
@@ -121,6 +130,7 @@ static int sink_postgres_open(void **state, const struct relais_conf *conf,
 
     s->conf = conf;
     s->schema = relais_conf_text(conf, "connector", "sql_schema");
+    s->full = (size_t)relais_conf_integer(conf, "sink", "batch_records");
     if (pg_writing_open(&s->writing, relais_conf_text(conf, "connector", "mapping"),
                         err) == 0 &&
         session(s, err) == 0 &&
@@ -206,36 +216,27 @@ static int sink_postgres_expect(void *state, const char *contract,
 /* ---- one transaction -----------------------------------------------------------------
  */
 
-static int copy_rows(struct sink_postgres *s, struct pg_target_table *table,
-                     struct relais_error *err)
+/* wait false: its answer is left to finish(). */
+static int merge(struct sink_postgres *s, bool wait, struct relais_error *err)
 {
-    PGresult *r;
+    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+    int rc = 0;
 
-    if (!table->rows.len)
-        return 0;
-    r = pg_conn_exec(s->conn, table->name, table->copy_sql, NULL, 0, err);
-    if (!r)
-        return -1;
-    PQclear(r);
-    if (pg_conn_copy(s->conn, table->name, relais_buf_slice(&table->rows), err))
-        return -1;
-    return pg_conn_copy_end(s->conn, table->name, err);
-}
+    for (size_t i = 0; i < s->target_count && !rc; i++) {
+        const char *one = pg_target_merge(s->targets[i]);
 
-static int merge(struct sink_postgres *s, struct relais_error *err)
-{
-    for (size_t i = 0; i < s->target_count; i++) {
-        struct pg_target *t = s->targets[i];
-
-        if (!t->tables[0].rows.len)
-            continue;
-        for (size_t j = 0; j < t->table_count; j++)
-            if (t->tables[j].copy_sql && copy_rows(s, &t->tables[j], err))
-                return -1;
-        if (pg_conn_run(s->conn, t->tables[0].name, t->merge_sql, err))
-            return -1;
+        if (one && pg_target_copy(s->targets[i], s->conn, err))
+            rc = -1;
+        else if (one && relais_buf_add_str(&sql, one))
+            rc = relais_error_set(err, RELAIS_E_LIMIT, "merge", "statements too long");
     }
-    return 0;
+    if (!rc && sql.len && wait)
+        rc = pg_conn_run(s->conn, "merge", sql.data, err);
+    else if (!rc && sql.len && !PQsendQuery(pg_conn_raw(s->conn), sql.data))
+        rc = pg_conn_error(s->conn, NULL, "merge", err);
+    s->running = !rc && sql.len && !wait;
+    relais_buf_release(&sql);
+    return rc;
 }
 
 static int announce(struct sink_postgres *s, struct relais_error *err)
@@ -262,9 +263,9 @@ static int transact(struct sink_postgres *s, struct relais_error *err)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
 
-    if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 && merge(s, &why) == 0 &&
-        pg_writing_apply(&s->writing, s->conn, &why) == 0 && announce(s, &why) == 0 &&
-        pg_positions_move(&s->positions, s->conn, &why) == 0 &&
+    if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 &&
+        merge(s, true, &why) == 0 && pg_writing_apply(&s->writing, s->conn, &why) == 0 &&
+        announce(s, &why) == 0 && pg_positions_move(&s->positions, s->conn, &why) == 0 &&
         pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
         pg_positions_settle(&s->positions, true);
         clear_rows(s);
@@ -286,10 +287,19 @@ static int transact(struct sink_postgres *s, struct relais_error *err)
 /* ---- a batch -------------------------------------------------------------------------
  */
 
-static void go_on(struct pg_position *at, const struct relais_record *rec)
+/* Positions are ahead by what was gathered. */
+static void go_on(struct sink_postgres *s, const struct relais_record *const *records,
+                  size_t from, size_t to)
 {
-    at->ahead = rec->offset + 1;
-    at->ahead_ms = rec->timestamp_ms;
+    for (size_t i = from; i < to; i++) {
+        struct pg_position *at =
+            pg_positions_find(&s->positions, records[i]->topic, records[i]->partition);
+
+        if (!at || records[i]->offset < at->ahead)
+            continue;
+        at->ahead = records[i]->offset + 1;
+        at->ahead_ms = records[i]->timestamp_ms;
+    }
 }
 
 /* Records from..to into the buffers. -1: *bad_out is the one that does not go. */
@@ -317,19 +327,16 @@ static int gather(struct sink_postgres *s, const struct relais_record *const *re
                                         "ddl FILE.ini says the SQL)",
                                         s->schema);
             s->controls[s->control_count++] = rec->value;
-            go_on(at, rec);
             continue;
         }
         if (pg_writing_takes(&s->writing, rec->schema)) {
             if (pg_writing_add(&s->writing, rec->schema, rec->value, err))
                 return -1;
-            go_on(at, rec);
             continue;
         }
         t = target_of(s, rec->schema, err);
         if (!t || pg_target_add(t, rec->value, i, err))
             return -1;
-        go_on(at, rec);
     }
     return 0;
 }
@@ -361,6 +368,7 @@ static int write_range(struct sink_postgres *s,
         *err = why;
         return -1;
     }
+    go_on(s, records, from, to);
     if (transact(s, &why) == 0) {
         *done_out = to;
         return 0;
@@ -376,13 +384,66 @@ static int write_range(struct sink_postgres *s,
     if (is_data(&why) && s->writing.form) {
         /* a row that the application made since we looked for it is found now */
         relais_error_clear(&why);
-        if (gather(s, records, from, to, &bad, &why) == 0 && transact(s, &why) == 0) {
-            *done_out = to;
-            return 0;
+        if (gather(s, records, from, to, &bad, &why) == 0) {
+            go_on(s, records, from, to);
+            if (transact(s, &why) == 0) {
+                *done_out = to;
+                return 0;
+            }
         }
     }
     *err = why;
     return -1;
+}
+
+/* ---- a backlog -----------------------------------------------------------------------
+ */
+
+#define CAREFUL_BATCHES 4
+
+/* The merge under way, and its transaction, are over. REREAD: its records are lost. */
+static int finish(struct sink_postgres *s, struct relais_error *err)
+{
+    struct relais_error why = RELAIS_ERROR_INIT;
+    PGresult *r;
+
+    if (!s->running)
+        return 0;
+    while ((r = pg_conn_result(s->conn, "merge", &why)))
+        PQclear(r);
+    s->running = false;
+    if (!why.code && pg_positions_move(&s->positions, s->conn, &why) == 0 &&
+        pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
+        pg_positions_settle(&s->positions, true);
+        return 0;
+    }
+    s->careful = CAREFUL_BATCHES;
+    drop_session(s);
+    return relais_error_set(err, RELAIS_E_REREAD, why.where, "%s: %s",
+                            relais_error_name(why.code), why.text);
+}
+
+/* 1: not so, nothing was begun: the records are to be written as a range. */
+static int write_ahead(struct sink_postgres *s,
+                       const struct relais_record *const *records, size_t count,
+                       struct relais_error *err)
+{
+    struct relais_error why = RELAIS_ERROR_INIT;
+    size_t bad;
+
+    if (!s->full || count < s->full || s->writing.form || s->careful ||
+        session(s, &why) || gather(s, records, 0, count, &bad, &why) || s->control_count)
+        return finish(s, err) ? -1 : 1;
+    if (finish(s, err))
+        return -1;
+    if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) || merge(s, false, &why) ||
+        !s->running) { /* no row at all */
+        drop_session(s);
+        return 1;
+    }
+    go_on(s, records, 0, count);
+    clear_rows(s);
+    return 0;
 }
 
 static int sink_postgres_write(void *state, const struct relais_batch *in,
@@ -392,26 +453,32 @@ static int sink_postgres_write(void *state, const struct relais_batch *in,
     const struct relais_record **records =
         relais_alloc((in->count + 1) * sizeof(*records));
     size_t count = 0, most = s->writing.form ? PG_WRITING_EVENTS_MAX : in->count;
-    int rc = 0;
+    int rc;
 
     *done_out = 0;
     for (const struct relais_record *rec = in->first; rec && count < in->count;
          rec = rec->next)
         records[count++] = rec;
-    for (size_t from = 0, to; from < count && rc == 0; from = to) {
+    rc = write_ahead(s, records, count, err);
+    if (rc == 0)
+        *done_out = count;
+    else if (rc > 0)
+        rc = 0;
+    for (size_t from = *done_out, to; from < count && rc == 0; from = to) {
         to = count - from > most ? from + most : count;
         rc = write_range(s, records, from, to, done_out, err);
     }
+    s->careful -= s->careful > 0;
     free(records);
     return rc;
 }
 
-/* Only positions of what was parked can still wait. */
+/* What was written ahead, and positions of what was parked. */
 static int sink_postgres_flush(void *state, struct relais_error *err)
 {
     struct sink_postgres *s = state;
 
-    if (session(s, err))
+    if (finish(s, err) || session(s, err))
         return -1;
     return pg_positions_moved(&s->positions) ? transact(s, err) : 0;
 }
@@ -440,6 +507,8 @@ static void sink_postgres_revoked(void *state)
 {
     struct sink_postgres *s = state;
 
+    if (s->running)
+        drop_session(s);
     pg_positions_clear(&s->positions);
     s->in_doubt = false;
 }

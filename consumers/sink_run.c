@@ -137,12 +137,13 @@ static void drop_held(struct sink_run *run)
         run->ops->revoked(run->state);
 }
 
-/* After FENCED: a rebalance that took the partitions away is noticed while we wait. */
+/* After FENCED, REREAD: a rebalance that took the partitions away is noticed while we
+ * wait. */
 static int begin_anew(struct sink_run *run, const struct relais_error *why,
                       struct relais_error *err)
 {
     drop_held(run);
-    if (back_off(run, REASON_SINK, "partitions prises par un autre puits", why, err))
+    if (back_off(run, REASON_SINK, "positions a relire dans le puits", why, err))
         return -1;
     subscriber_reposition(run->sub);
     return 0;
@@ -258,7 +259,7 @@ static int deliver(struct sink_run *run, bool patient, struct relais_error *err)
         case RELAIS_RETRY:
             if (!patient)
                 rc = relais_error_set(err, why.code, why.where, "%s", why.text);
-            else if (why.code == RELAIS_E_FENCED)
+            else if (why.code == RELAIS_E_FENCED || why.code == RELAIS_E_REREAD)
                 rc = begin_anew(run, &why, err);
             else
                 rc = back_off(run, REASON_SINK, "puits injoignable", &why, err);
@@ -302,7 +303,7 @@ static int flush(struct sink_run *run, bool patient, struct relais_error *err)
             return -1;
         }
         run->writing = true;
-        if (why.code == RELAIS_E_FENCED
+        if (why.code == RELAIS_E_FENCED || why.code == RELAIS_E_REREAD
                 ? begin_anew(run, &why, err)
                 : back_off(run, REASON_SINK, "puits injoignable", &why, err)) {
             run->writing = false;

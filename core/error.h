@@ -27,6 +27,7 @@ enum relais_class {
     X(IO, RETRY, "input or output failed")                                               \
     X(PG_DOWN, RETRY, "PostgreSQL unreachable")                                          \
     X(FENCED, RETRY, "another process took over these partitions")                       \
+    X(REREAD, RETRY, "what was not durable is read again from the sink's positions")     \
     X(DISK_FULL, RETRY, "no space left on the device")                                   \
     X(STOPPED, RETRY, "asked to stop")                                                   \
     X(FIELD_MISSING, DATA, "required field absent")                                      \

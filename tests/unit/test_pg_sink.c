@@ -19,6 +19,11 @@
 static const struct relais_conf_key sink_keys[] = {
     {"sink", "topics", RELAIS_CONF_TEXT, .def = "essai", .doc = "essai"}, {0}};
 
+/* Three records are a full batch. */
+static const struct relais_conf_key backlog_keys[] = {
+    {"sink", "batch_records", RELAIS_CONF_INTEGER, 1, 10, .def = "3", .doc = "essai"},
+    {0}};
+
 struct fixture {
     struct relais_conf *conf;
     const struct relais_sink_ops *ops;
@@ -551,6 +556,110 @@ static void test_pg_sink_large_batches_go_whole(void **state)
     row_is("SELECT count(*) FROM relais.evenement_essai_historique", "15000");
 }
 
+/* ---- a backlog: full batches are written ahead ---- */
+
+static void with_backlog(struct fixture *f)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    f->ops->close(f->sink);
+    relais_conf_admit(f->conf, backlog_keys);
+    if (f->ops->open(&f->sink, f->conf, &err))
+        fail_msg("%s: %s", err.where, err.text);
+    own(f, f->sink);
+}
+
+static void three(struct fixture *f, int from, int n)
+{
+    for (int i = from; i < from + 3; i++) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "%d", i);
+        event(f, id, id, 1, 1, n);
+    }
+}
+
+static void test_pg_sink_full_batches_are_durable_with_the_next_call(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    with_backlog(f);
+    three(f, 1, 10);
+    must_write(f);
+    row_is(NEXT, "-1");
+    three(f, 4, 20);
+    must_write(f);
+    row_is(NEXT, "3");
+    row_is(ROWS, "110 210 310");
+    assert_int_equal(f->ops->flush(f->sink, &err), 0);
+    row_is(NEXT, "6");
+    three(f, 7, 30);
+    must_write(f);
+    event(f, "x", "99", 1, 1, 40); /* not full: at once, with what was before */
+    must_write(f);
+    row_is(NEXT, "10");
+    row_is(ROWS, "110 210 310 420 520 620 730 830 930 x40");
+    row_is("SELECT count(*) FROM relais.evenement_essai_parties", "20");
+}
+
+/* A row that is refused in a batch written ahead: both batches are read again, and then
+ * only that row is not written. */
+static void test_pg_sink_what_failed_ahead_is_read_again(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    size_t done;
+
+    with_backlog(f);
+    event(f, "a", "1", 1, 1, 1);
+    event(f, "b", "2", 1, 1, 5000); /* n < 1000 */
+    event(f, "c", "3", 1, 1, 3);
+    must_write(f);
+    three(f, 4, 4);
+    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(err.code, RELAIS_E_REREAD);
+    assert_int_equal(done, 0);
+    f->ops->revoked(f->sink);
+    assert_int_equal(own(f, f->sink), -1);
+    row_is(ROWS, "");
+
+    f->offset = 0;
+    relais_error_clear(&err);
+    event(f, "a", "1", 1, 1, 1);
+    event(f, "b", "2", 1, 1, 5000);
+    event(f, "c", "3", 1, 1, 3);
+    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(err.code, RELAIS_E_PG_ROW);
+    assert_int_equal(done, 1);
+    row_is(ROWS, "a1");
+}
+
+static void test_pg_sink_what_was_ahead_goes_with_the_partition(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    size_t done;
+
+    with_backlog(f);
+    three(f, 1, 10);
+    must_write(f);
+    f->ops->revoked(f->sink);
+    assert_int_equal(own(f, f->sink), -1);
+    row_is(ROWS, "");
+    f->offset = 0;
+    three(f, 1, 10);
+    must_write(f);
+    three(f, 4, 10);
+    free(helper_pg_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                       "pid <> pg_backend_pid() AND application_name LIKE 'relais/%'"));
+    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(err.code, RELAIS_E_REREAD);
+    f->ops->revoked(f->sink);
+    assert_int_equal(own(f, f->sink), -1);
+    row_is(ROWS, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -570,6 +679,9 @@ int main(void)
         T(proves_that_nothing_is_missing),
         T(absent_table_says_how_to_make_it),
         T(large_batches_go_whole),
+        T(full_batches_are_durable_with_the_next_call),
+        T(what_failed_ahead_is_read_again),
+        T(what_was_ahead_goes_with_the_partition),
 #undef T
     };
 
