@@ -137,8 +137,7 @@ static void drop_held(struct sink_run *run)
         run->ops->revoked(run->state);
 }
 
-/* After FENCED, REREAD: a rebalance that took the partitions away is noticed while we
- * wait. */
+/* After FENCED, REREAD: a rebalance is noticed while we wait. */
 static int begin_anew(struct sink_run *run, const struct relais_error *why,
                       struct relais_error *err)
 {
@@ -163,7 +162,7 @@ static int positions(void *user, struct relais_position *list, size_t count,
 
 static int restart(void *user, const struct relais_position *at, struct relais_error *err)
 {
-    struct sink_run *run = user;
+    const struct sink_run *run = user;
 
     return run->ops->restart(run->state, at, err);
 }
@@ -289,6 +288,8 @@ static void commit(struct sink_run *run)
 /* Deliver, make durable, move the position. */
 static int flush(struct sink_run *run, bool patient, struct relais_error *err)
 {
+    int rc;
+
     if (deliver(run, patient, err))
         return -1;
     if (!run->unflushed)
@@ -303,13 +304,12 @@ static int flush(struct sink_run *run, bool patient, struct relais_error *err)
             return -1;
         }
         run->writing = true;
-        if (why.code == RELAIS_E_FENCED || why.code == RELAIS_E_REREAD
-                ? begin_anew(run, &why, err)
-                : back_off(run, REASON_SINK, "puits injoignable", &why, err)) {
-            run->writing = false;
-            return -1;
-        }
+        rc = why.code == RELAIS_E_FENCED || why.code == RELAIS_E_REREAD
+                 ? begin_anew(run, &why, err)
+                 : back_off(run, REASON_SINK, "puits injoignable", &why, err);
         run->writing = false;
+        if (rc)
+            return -1;
         if (!run->unflushed) /* dropped meanwhile */
             return 0;
     }
@@ -332,9 +332,8 @@ static void revoking(void *user, bool lost)
 
 static void notice(void *user, const char *text)
 {
-    const struct sink_run *run = user;
-
-    relais_log(RELAIS_LOG_INFO, "sink=%s %s", run->name, text);
+    relais_log(RELAIS_LOG_INFO, "sink=%s %s", ((const struct sink_run *)user)->name,
+               text);
 }
 
 /* ---- from the topics ---- */
