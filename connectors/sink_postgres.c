@@ -2,7 +2,9 @@
  * Rows and positions are one transaction (pg_positions.h); tables say themselves what is
  * wanted of an event (pg_target.h). A batch goes by COPY into temporary tables and from
  * there by one statement a table. If the database refuses it, halves are tried until the
- * one record is found that it refuses; all others are written.
+ * one record is found that it refuses; all others are written. With a mapping the events
+ * of its contract go into an application's own tables (pg_writing.h), in the same
+ * transaction.
  *
  * While there is a backlog (full batches) the server merges one batch while the next is
  * made ready; what was taken so is durable with the next write or flush. Where it fails
