@@ -114,17 +114,44 @@ check 'another name: create' slot create
 check 'resnapshot' slot resnapshot
 check 'after that the topic is what the tables are' goes_on
 
-PG_NODE=data pg standby
+pg sql "SELECT pg_create_physical_replication_slot('secours', true)" >/dev/null
+pg standby
+standby_url=$(PG_NODE=standby pg url)
+standby() { $psql_ "$standby_url" -c "$1"; }
+reached() { [ "$(standby "SELECT pg_last_wal_replay_lsn() >= '$1'")" = t ]; }
+moves_to_standby() { # once it has all; the first server is no more
+	wait_for 30 reached "$(pg sql 'SELECT pg_current_wal_lsn()')"
+	pg stop
+	PG_NODE=standby pg promote || return 1
+	pg_url=$standby_url
+	options+=(-X "connector.dsn=$pg_url")
+}
 change
-check 'what the standby will lack of the slot' goes_on
-pg_url=$(PG_NODE=standby pg url)
-options+=(-X "connector.dsn=$pg_url")
-promoted() { PG_NODE=standby pg promote; }
-wait_for 20 sh -c '[ "$(psql -X -q -At "$1" -c "SELECT pg_last_wal_replay_lsn() >= '"'$(pg sql 'SELECT pg_current_wal_lsn()')'"'")" = t ]' - "$pg_url"
-pg stop
-check 'the standby is promoted' promoted
-change
-check 'a promoted standby without the slot is told' stops SLOT_MISSING 'promoted' 'relais slot create' 'resnapshot'
-check 'create' slot create
-check 'resnapshot' slot resnapshot
-check 'after that the topic is what the tables are' goes_on
+check 'what comes before a failover is published' goes_on
+if [ "$(pg sql 'SHOW server_version_num')" -ge 170000 ]; then
+	standby 'ALTER SYSTEM SET sync_replication_slots = on'
+	standby 'ALTER SYSTEM SET hot_standby_feedback = on'
+	standby "ALTER SYSTEM SET primary_slot_name = 'secours'"
+	standby "ALTER SYSTEM SET primary_conninfo = '$pg_url'"
+	standby 'SELECT pg_reload_conf()' >/dev/null
+	synced() {
+		pg sql "SELECT pg_log_standby_snapshot()" >/dev/null
+		source_runs
+		[ "$(standby "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'quatrieme' AND synced AND NOT temporary")" = 1 ]
+	}
+	check 'from PostgreSQL 17 on the slot follows to a standby' wait_for 90 synced
+	change
+	check 'the source goes on meanwhile' goes_on
+	change
+	check 'the standby is promoted' moves_to_standby
+	check 'it has the slot, and what was not read is read from it' goes_on
+	change
+	check 'and what comes then' goes_on
+else
+	check 'the standby is promoted' moves_to_standby
+	change
+	check 'a promoted standby without the slot is told' stops SLOT_MISSING 'promoted' 'relais slot create' 'resnapshot'
+	check 'create' slot create
+	check 'resnapshot' slot resnapshot
+	check 'after that the topic is what the tables are' goes_on
+fi
