@@ -44,6 +44,8 @@ struct relais_source_ops {
      * taken, after open once at least. When it grew, another process may have read from
      * it and published: what it did enters the state before the next record is taken. */
     uint64_t (*taken)(void *state);
+    /* With taken: it is held still, as far as can be known without reading from it. */
+    bool (*held)(void *state);
     void (*close)(void *state);
 };
 

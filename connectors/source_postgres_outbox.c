@@ -257,6 +257,13 @@ static uint64_t source_outbox_taken(void *state)
     return o->slot.taken;
 }
 
+static bool source_outbox_held(void *state)
+{
+    const struct source_outbox *o = state;
+
+    return o->stream && !pg_stream_ended(o->stream);
+}
+
 static bool source_outbox_idle(void *state)
 {
     const struct source_outbox *o = state;
@@ -323,6 +330,7 @@ static const struct relais_source_ops ops = {
     .ack = source_outbox_ack,
     .idle = source_outbox_idle,
     .taken = source_outbox_taken,
+    .held = source_outbox_held,
     .close = source_outbox_close,
 };
 

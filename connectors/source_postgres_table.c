@@ -378,6 +378,13 @@ static uint64_t source_table_taken(void *state)
     return t->slot.taken;
 }
 
+static bool source_table_held(void *state)
+{
+    const struct source_table *t = state;
+
+    return t->stream && !pg_stream_ended(t->stream);
+}
+
 static bool source_table_idle(void *state)
 {
     struct source_table *t = state;
@@ -464,6 +471,7 @@ static const struct relais_source_ops ops = {
     .ack = source_table_ack,
     .idle = source_table_idle,
     .taken = source_table_taken,
+    .held = source_table_held,
     .close = source_table_close,
 };
 

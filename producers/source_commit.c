@@ -37,9 +37,21 @@ static int keep_offset(struct source_unwritten *u, const struct inflight_message
     return 0;
 }
 
+/* Of a log that was lost meanwhile: before ours, another process may have published what
+ * the state does not know. */
+static bool another_may_publish(const struct source *s)
+{
+    const struct relais_source_ops *ops = s->connector->source;
+
+    return ops->taken && s->state &&
+           (ops->taken(s->state) != s->taken || !ops->held(s->state));
+}
+
 /* An offset that goes back means a topic that was made anew under us. */
 static int put_offsets(struct source *s, struct relais_error *err)
 {
+    if (another_may_publish(s))
+        return 0;
     for (size_t i = 0; i < s->unwritten.offset_count; i++) {
         const struct source_offset *row = &s->unwritten.offsets[i];
         const char *topic = publisher_topic_name(s->publisher, row->topic);

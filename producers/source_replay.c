@@ -46,15 +46,17 @@ static bool of_log(const struct entete *entete)
            !is_renvoi(entete->origine.depot);
 }
 
+/* *known_out: the state has it, it was read or acknowledged before. */
 static int put_case(struct replay *r, const char *topic, const struct entete *entete,
-                    struct relais_error *err)
+                    bool *known_out, struct relais_error *err)
 {
     struct store_case last;
     bool found;
 
     if (store_case(r->s->store, topic, entete->dossier, &last, &found, err))
         return -1;
-    if (found && entete->sequence <= last.sequence)
+    *known_out = found && entete->sequence <= last.sequence;
+    if (*known_out)
         return 0;
     last.sequence = entete->sequence;
     if (entete->constate_le > last.observed_us)
@@ -309,6 +311,7 @@ int replay_event(struct replay *r, const struct replay_version *version,
     void *data = relais_arena_zalloc(&r->arena, contract->size);
     const struct entete *entete = data;
     struct source_contract *c = source_contract_of(r->s, contract->name);
+    bool known;
 
     *mine_out = false;
     if (!data)
@@ -320,12 +323,13 @@ int replay_event(struct replay *r, const struct replay_version *version,
     if (!relais_slice_is(entete->source, r->s->name))
         return 0;
     *mine_out = true;
-    if (put_case(r, topic, entete, err))
+    if (put_case(r, topic, entete, &known, err))
         return -1;
     if (!c)
-        return put_file(r, data, err);
+        return known ? 0 : put_file(r, data, err);
     return put_object(r, c, version->fingerprint, data, value, err) ||
-                   count_event(r, c, data, err) || put_fact(r, contract, data, err)
+                   (!known && count_event(r, c, data, err)) ||
+                   put_fact(r, contract, data, err)
                ? -1
                : 0;
 }

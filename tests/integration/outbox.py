@@ -35,8 +35,9 @@ def write(url, writer, count, log):
             statements = []
             lines = []
             for n in range(first, first + batch):
-                payment = n % 51 if not count else n
-                case = f"{writer * 1000 + n % 17:08d}193"
+                # in the end each dossier counts some events, some for the same payment
+                payment = n if count else n % 600
+                case = f"{writer * 10000 + n % (17 if count else 300):08d}193"
                 uid = f"00000000-0000-8000-8{writer:03d}-{n:012d}"
                 payload = {
                     "paiement": f"00000000-0000-8000-9{writer:03d}-{payment:012d}",

@@ -61,7 +61,7 @@ dsn = $far
 END
 "$relais" topics apply -c "$work/s/relais.ini" >/dev/null && "$relais" slot create "$work/s/relais.ini" >/dev/null || exit 1
 pg sql "$("$relais" sink ddl "$work/k/relais.ini" --historique --famille payments)" || exit 1
-quick=(-X kafka.socket.timeout.ms=4000 -X kafka.reconnect.backoff.max.ms=500)
+quick=(-X kafka.linger.ms=300 -X kafka.socket.timeout.ms=4000 -X kafka.reconnect.backoff.max.ms=500)
 source() { clocked start "source$1" "$relais" source "$work/s/relais.ini" -X "relais.state=state$1" "${quick[@]}"; }
 sink() { clocked start "sink$1" "$relais" sink "$work/k/relais.ini" "${quick[@]}" -X kafka.session.timeout.ms=6000 -X kafka.heartbeat.interval.ms=500; }
 source 1
@@ -81,8 +81,8 @@ fault_other_source_killed() { again source 2; }
 fault_sink_killed() { again sink 1; }
 fault_sinks_killed() { again sink 1; again sink 2; }
 fault_sink_leaves() { halt sink2; nap 3; sink 2; }
-fault_source_frozen() { frozen source1 8; }
-fault_other_source_frozen() { frozen source2 8; }
+fault_source_frozen() { frozen source1 12; }
+fault_other_source_frozen() { frozen source2 12; }
 fault_sink_frozen() { frozen sink1 9; }
 fault_postgres_crashes() { clocked pg crash; }
 fault_postgres_restarts() { pg stop; nap 3; clocked pg start; }
