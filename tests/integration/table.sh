@@ -73,7 +73,7 @@ for n in 1 2 3 4 5 6 7 8 9; do
 	[ $n != 6 ] || source
 	[ $n != 7 ] || { halt second KILL; second; }
 done
-check 'the load ends' wait_for 90 streams
+check 'the load ends' wait_for 90 grep -q ' flux ' "$work"/s/state/chargement.relais_dep93_essai "$work"/s/second/chargement.relais_dep93_essai
 pg sql 'TRUNCATE suspensionsversements'
 pg sql "UPDATE dossiers SET matricule = matricule WHERE id = 1; INSERT INTO dossiers (numdemrsa) VALUES ('00000000099')"
 level() {
@@ -105,7 +105,18 @@ level() {
 }
 wait_for 120 level || :
 check 'there are 4,002 dossiers' [ "$(wc -l <"$work/want.txt")" = 4002 ]
-check 'each dossier counts its events without a gap' tests/events.py order "$work/topic.jsonl"
+# what a killed process still had on its way may count as its successor does (contract A5)
+no_gap() {
+	python3 - "$work/topic.jsonl" <<-'END'
+	import json, sys
+	numbers = {}
+	for line in open(sys.argv[1]):
+	    e = json.loads(line)
+	    numbers.setdefault(e["key"], set()).add(e["value"]["entete"]["sequence"])
+	sys.exit(any(n != set(range(1, len(n) + 1)) for n in numbers.values()))
+	END
+}
+check 'each dossier counts its events without a gap' no_gap
 same 'the newest event of each dossier says what its tables say' "$work/want.txt" "$work/got.txt"
 repeats=$(python3 -c '
 import json, sys
