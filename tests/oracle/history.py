@@ -3,7 +3,8 @@
 households as CNAF Beneficiaire files, with all that may go wrong in them.
 
 Writes the files, and FOLDER/ordre: their names in the order in which they are fed, one at a
-time (a name twice: the same file arrives again). Deterministic by seed.
+time (a name twice: the same file arrives again), and "release NAME" or "refuse NAME" where a
+person says so of a file that may be held. Deterministic by seed.
 """
 import argparse
 import datetime
@@ -409,6 +410,7 @@ def write_block(w, h, daily, bad=None, matricule=None, anomaly=False):
 class Folder:
     def __init__(self, path, rng):
         self.path, self.r, self.count, self.order = path, rng, 0, []
+        self.later = []
         os.makedirs(path, exist_ok=True)
 
     def add(self, data, kind, at, feed=True):
@@ -419,6 +421,18 @@ class Folder:
         if feed:
             self.order.append(name)
         return name
+
+    def judged(self, name):
+        """A person looks at a file that may be held, some time after."""
+        r = self.r
+        if r.random() < .75:
+            self.later.append((r.choice([0, 0, 1, 3]), f"{r.choice(['release'] * 4 + ['refuse'])} {name}"))
+        return name
+
+    def time_goes_on(self, everything=False):
+        due = [what for wait, what in self.later if everything or wait <= 0]
+        self.later = [] if everything else [(wait - 1, what) for wait, what in self.later if wait > 0]
+        self.order += due
 
     def file(self, kind, at, clock, blocks, damage=None, anomalies=False):
         """blocks: [(household, bad, matricule)]."""
@@ -517,7 +531,7 @@ def main():
                 clock = clock_of(r)
             data = folder.file(kind, at, clock, blocks_of(r, households, monthly))
             if late and r.random() < .7:
-                folder.add(*late.pop(0))
+                folder.judged(folder.add(*late.pop(0)))
             if r.random() < .2:
                 late.append((data, kind, at))
             else:
@@ -526,21 +540,24 @@ def main():
                 folder.order.append(r.choice([n for n, *_ in names]))  # again, as it was
             if r.random() < .2 and names:
                 _, k, a, c = r.choice(names)  # the same header, other content
-                folder.add(folder.file(k, a, c, blocks_of(r, households, False)), k, a)
+                folder.judged(folder.add(folder.file(k, a, c, blocks_of(r, households, False)), k, a))
             if r.random() < .2:
-                folder.add(folder.file(kind, at, clock_of(r), blocks_of(r, households, False)[:3],
-                                       anomalies=True, damage=r.choice([None, None, "total"])),
-                           kind, at)
+                folder.judged(folder.add(
+                    folder.file(kind, at, clock_of(r), blocks_of(r, households, False)[:3],
+                                anomalies=True, damage=r.choice([None, None, "total"])), kind, at))
             if r.random() < .25:
-                folder.add(folder.file("I", at, clock_of(r), blocks_of(r, households, False),
-                                       damage=r.choice(DAMAGE)), "I", at)
+                folder.judged(folder.add(
+                    folder.file("I", at, clock_of(r), blocks_of(r, households, False),
+                                damage=r.choice(DAMAGE + ["total"] * 4)), "I", at))
             if r.random() < .15:
                 folder.add(folder.file("I", at, clock_of(r), []), "I", at)
+            folder.time_goes_on()
         if r.random() < .5:
             households.append(Household(r, 1000 + month))
         at += (31 - at.day + 3) * DAY
     for one in late:
-        folder.add(*one)
+        folder.judged(folder.add(*one))
+    folder.time_goes_on(everything=True)
     with open(os.path.join(args.folder, "ordre"), "w", encoding="ascii") as out:
         out.writelines(name + "\n" for name in folder.order)
 

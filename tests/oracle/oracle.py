@@ -5,7 +5,8 @@ implementation, from the contract alone.
   oracle.py [--ring FILE] [--territory dep93] [--source URN] [--codes FOLDER] [--overlay FOLDER]
             [--schemas FOLDER] [--sealed] FILE... | FOLDER
 
-FILE: in the order fed, one at a time; a FOLDER is sorted as contract A7 says. Standard
+FILE: in the order fed, one at a time; a FOLDER is sorted as contract A7 says. release=FILE and
+refuse=FILE: what a person says of it then; nothing where it is not held. Standard
 output: JSON lines as `relais subscribe` prints them, without what a broker assigns; then one
 line {"verdict","file","depot","why"} a file. --sealed: encrypted fields as base64 of their
 bytes. What the contract leaves open is told in "loose": a parked record's acceptable codes.
@@ -45,6 +46,8 @@ class Oracle:
         self.known = set()   # hashes of integrated files
         self.headers = {}    # identity of an integrated header -> how many
         self.first_monthly = False
+        self.last_monthly = datetime.datetime.min
+        self.held = {}       # hash -> why
         self.events, self.verdicts = [], []
 
     # ---- one file
@@ -57,19 +60,40 @@ class Oracle:
             return self._control(file, "REFUSE")
         why = self._hold(file)
         if why:
+            again, self.held[file.hash] = file.hash in self.held, why
             self._verdict(file, "RETENU", why)
-            return self._control(file, "RETENU")
+            return None if again else self._control(file, "RETENU")
+        return self._accept(file)
+
+    def say(self, what, path):
+        """What a person says of a held file. A release holds only against the reason seen."""
+        file = File(path)
+        why = self.held.get(file.hash)
+        if not why:
+            return None
+        if what == "refuse":
+            del self.held[file.hash]
+            self._verdict(file, "REFUSE", "a person")
+            return self._control(file, "REFUSE")
+        if why != "header" and not file.anomalies and file.header.identity() in self.headers:
+            self.held[file.hash] = "header"
+            return self._verdict(file, "RETENU", "header")
+        del self.held[file.hash]
+        return self._accept(file)
+
+    def _accept(self, file):
         self._verdict(file, "INTEGRE", "")
         counts = self._integrate(file)
         self._control(file, "INTEGRE", counts)
         self.known.add(file.hash)
-        return None
 
     def _hold(self, file):
         if file.trailer[file.total()] != len(file.blocks):
             return "total"
         if not file.anomalies and file.header.identity() in self.headers:
             return "header"
+        if not file.anomalies and file.header.monthly and file.header.at < self.last_monthly:
+            return "older monthly"
         return None
 
     def _verdict(self, file, verdict, why):
@@ -85,6 +109,7 @@ class Oracle:
             return counts
         rank = self.headers.get(file.header.identity(), -1) + 1
         natural = file.header.identity() + (str(rank),)
+        file.rank = rank
         last, identities = {}, {}
         for block in file.blocks:
             number, whose = droit.case_number(block), droit.identity(block)
@@ -102,7 +127,9 @@ class Oracle:
             else:
                 self._block(file, block, natural, counts)
         self.headers[file.header.identity()] = rank
-        self.first_monthly = self.first_monthly or file.header.monthly
+        if file.header.monthly:
+            self.first_monthly = True
+            self.last_monthly = max(self.last_monthly, file.header.at)
         return counts
 
     def _block(self, file, block, natural, counts):
@@ -267,7 +294,11 @@ def main():
                     args.source or f"urn:relais:cnaf:cristal:{args.territory}",
                     Codes(args.codes, args.overlay), args.schemas)
     for path in files_of(args.path):
-        oracle.feed(path)
+        what, _, held = path.partition("=")
+        if what in ("release", "refuse"):
+            oracle.say(what, held)
+        else:
+            oracle.feed(path)
     for event in oracle.sealed_events() if args.sealed else oracle.events:
         print(json.dumps(event, ensure_ascii=False))
     for verdict in oracle.verdicts:

@@ -177,11 +177,13 @@ class File:
         """The only total that the file is checked against."""
         return "NBTOTDOSRSATRANSMANO" if self.anomalies else "NBTOTDOSRSATRANSM"
 
+    rank = 0  # +1 for each accepted re-delivery of its header
+
     def order(self):
         """Contract A7; files without a header come last."""
         if not self.header:
-            return (datetime.datetime.max, True, self.name)
-        return (self.header.at, self.header.monthly, self.name)
+            return (datetime.datetime.max, True, 0, self.name)
+        return (self.header.at, self.header.monthly, self.rank, self.name)
 
     # -- bytes to text
     def _decode(self):

@@ -9,11 +9,15 @@ for seed in ${SEEDS:-1 2 3}; do
 	"$o/history.py" "$work/h$seed" --seed "$seed" || exit 1
 	cnaf "$work/s$seed"
 	sed -i '/^\[codes\]/,/^dir/d' "$work/s$seed/relais.ini"
-	while read -r name; do
-		drop "$work/s$seed" "$work/h$seed/$name"
+	while read -r name what; do
+		case $name in
+		release | refuse) # a file that is not held: nothing
+			"$relais" depot "$name" "$what" -c "$work/s$seed/relais.ini" >/dev/null 2>>"$work/said.txt" || continue ;;
+		*) drop "$work/s$seed" "$work/h$seed/$name" ;;
+		esac
 		source_once "$work/s$seed" || not_ok "seed $seed: $name ends the source with $?"
 	done <"$work/h$seed/ordre"
-	mapfile -t files < <(sed "s|^|$work/h$seed/|" "$work/h$seed/ordre")
+	mapfile -t files < <(sed "s|^\(.* \)\{0,1\}|&$work/h$seed/|; s| |=|" "$work/h$seed/ordre")
 	check "seed $seed: the oracle has an answer" sh -c '"$@"' - "$o/oracle.py" --ring "$work/ring" "${files[@]}"
 	cp "$work/check.out" "$work/want$seed"
 	"$relais" subscribe dep93.{eligibility,control}.v1{,.dlq} -b "$bootstrap" -r "$registry" --keys "$work/ring" \
