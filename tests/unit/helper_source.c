@@ -243,6 +243,8 @@ static void serve(int tell, int until)
     close(tell);
     while (read(until, &c, 1) > 0)
         ;
+    relais_registry_server_free(registry);
+    relais_broker_free(broker);
     _exit(0);
 }
 
@@ -370,6 +372,8 @@ pid_t essai_start(struct essai *e, bool renvoi, const char *extra, long file_siz
 {
     struct relais_source_options options = {.once = true, .renvoi = renvoi};
     pid_t pid = fork();
+    struct relais_conf *conf;
+    int status;
 
     assert_true(pid >= 0);
     if (pid)
@@ -380,7 +384,10 @@ pid_t essai_start(struct essai *e, bool renvoi, const char *extra, long file_siz
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &limit);
     }
-    _exit(relais_source_run(essai_conf(e, extra), e->connector, &options));
+    conf = essai_conf(e, extra);
+    status = relais_source_run(conf, e->connector, &options);
+    relais_conf_free(conf);
+    _exit(status);
 }
 
 int essai_wait(pid_t pid)

@@ -576,9 +576,11 @@ static void test_depot_list_tells_each_file_and_its_counts(void **state)
 
     assert_int_equal(relais_depot_list(conf, keep_row, &rows, &err), 0);
     assert_int_equal(rows.count, 0);
+    relais_conf_free(conf);
     january(e);
     daily(e)->announced = 9;
     assert_int_equal(essai_run(e, false, ""), 0);
+    conf = essai_conf(e, "");
     assert_int_equal(relais_depot_list(conf, keep_row, &rows, &err), 0);
     assert_int_equal(rows.count, 2);
     assert_string_equal(rows.items[0].name, "janvier");
