@@ -20,6 +20,7 @@ extern const struct cli_command cli_slot;      /* slot.c */
 extern const struct cli_command cli_broker;    /* servers.c */
 extern const struct cli_command cli_registry;  /* servers.c */
 extern const struct cli_command cli_import;    /* import.c */
+extern const struct cli_command cli_dlq;       /* dlq.c */
 
 /* sink_ddl.c: what `relais sink ddl` prints, for a configuration of sink_postgres. */
 int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf);

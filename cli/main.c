@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 static const struct cli_command *const cli_commands[] = {
-    &cli_source, &cli_sink,   &cli_publish,  &cli_subscribe, &cli_check,  &cli_depot,
-    &cli_topics, &cli_doctor, &cli_conf_cmd, &cli_keys,      &cli_schema, &cli_slot,
-    &cli_import, &cli_broker, &cli_registry, NULL,
+    &cli_source, &cli_sink,   &cli_publish, &cli_subscribe, &cli_check, &cli_depot,
+    &cli_dlq,    &cli_topics, &cli_doctor,  &cli_conf_cmd,  &cli_keys,  &cli_schema,
+    &cli_slot,   &cli_import, &cli_broker,  &cli_registry,  NULL,
 };
 
 static void print_commands(FILE *to)

@@ -50,7 +50,9 @@ static int run_sink(struct cli *cli)
         status = cli_fail(cli, &err);
     else
         status = ddl ? cli_sink_ddl(cli, conf)
-                     : relais_sink_run(conf, connector, cli_value(cli, "once") != NULL);
+                     : relais_sink_run(conf, connector,
+                                       &(struct relais_sink_options){
+                                           .once = cli_value(cli, "once") != NULL});
     relais_conf_free(conf);
     return status;
 }

@@ -91,7 +91,9 @@ static bool reads(const struct relais_conf *conf,
                              topic, sizeof(topic)))
         return false;
     for (size_t i = 0; options->topics[i]; i++)
-        if (strcmp(options->topics[i], topic) == 0)
+        if (strncmp(options->topics[i], topic, strlen(topic)) == 0 &&
+            (!options->topics[i][strlen(topic)] ||
+             strcmp(options->topics[i] + strlen(topic), ".dlq") == 0))
             return true;
     return false;
 }

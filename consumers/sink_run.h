@@ -9,10 +9,17 @@
 
 #include "connectors/connector.h"
 
-/* Returns the exit status; the reason was logged. once: stop at the end of every
- * partition as it was at start. */
+struct relais_sink_options {
+    bool once;   /* stop at the end of every partition as it was at start */
+    bool parked; /* the topics are DLQs: what sinks parked is given once more, what is
+                    refused again ends the run (nothing after it is given) */
+    bool pass;   /* parked: what is refused again stays behind instead */
+};
+
+/* Returns the exit status; the reason was logged. */
 int relais_sink_run(const struct relais_conf *conf,
-                    const struct relais_connector *connector, bool once);
+                    const struct relais_connector *connector,
+                    const struct relais_sink_options *options);
 
 extern const struct relais_conf_key
     relais_sink_keys[]; /* [sink] topics, batch_records, flush_ms, group */

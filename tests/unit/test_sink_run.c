@@ -147,7 +147,7 @@ static const char quick[] =
 static int run_with(const struct events *e, const struct relais_connector *with)
 {
     struct relais_conf *conf = events_conf(e, quick);
-    int status = relais_sink_run(conf, with, true);
+    int status = relais_sink_run(conf, with, &(struct relais_sink_options){.once = true});
 
     relais_conf_free(conf);
     return status;
@@ -334,7 +334,9 @@ static void test_sink_topic_missing_ends_with_78(void **state)
     struct events *e = *state;
     struct relais_conf *conf = events_conf(e, "[sink]\ntopics = dep93.absent.v1\n");
 
-    assert_int_equal(relais_sink_run(conf, &connector, true), 78);
+    assert_int_equal(
+        relais_sink_run(conf, &connector, &(struct relais_sink_options){.once = true}),
+        78);
     relais_conf_free(conf);
 }
 

@@ -1,0 +1,273 @@
+/* relais dlq: what was parked; and what a sink parked, given to it once more. */
+#include "cli/commands.h"
+#include "consumers/event_json.h"
+#include "consumers/sink_conf.h"
+#include "consumers/sink_run.h"
+#include "consumers/subscriber.h"
+#include "core/day.h"
+#include "core/log.h"
+#include "core/loop.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ARENA_LIMIT (64u << 20)
+#define LINE_LIMIT  (16u << 20)
+#define NAMES_LIMIT (16u << 10)
+#define PARCAGE     "fr.relais.Parcage"
+#define CONNECT     "__connect.errors."
+
+struct reading {
+    struct subscriber *sub;
+    struct relais_arena arena;
+    struct relais_buf line;
+    const char *wanted; /* TOPIC:PARTITION:OFFSET; NULL: all, as a list */
+    long count;
+};
+
+/* The DLQs of the topics that [sink] topics names, separated by commas. */
+static int dlq_names(const char *const *topics, struct relais_buf *out,
+                     struct relais_error *err)
+{
+    for (size_t i = 0; topics[i]; i++)
+        if (relais_buf_printf(out, "%s%s.dlq", i ? "," : "", topics[i]))
+            return relais_error_set(err, RELAIS_E_LIMIT, "sink.topics", "trop de topics");
+    return 0;
+}
+
+static const char *header(const struct relais_event *event, const char *name,
+                          char text[256])
+{
+    struct relais_slice value = {NULL, 0};
+
+    value.ptr = relais_event_header(event, name, &value.len);
+    relais_slice_copy(value, text, 256);
+    return value.ptr ? text : "-";
+}
+
+/* Where it came from, when, why: never a value. */
+static void list_one(const struct relais_event *event, const struct relais_value *value)
+{
+    const char *subject = relais_event_subject(event);
+    char when[28], topic[256], partition[256], offset[256], stage[256], why[256];
+    bool of_source = strcmp(subject, PARCAGE) == 0;
+    struct relais_slice key;
+
+    key.ptr = relais_event_key(event, &key.len);
+    relais_instant_format(relais_event_timestamp_ms(event) * 1000, when);
+    printf("%s:%" PRId32 ":%" PRId64 " %s ", relais_event_topic(event),
+           relais_event_partition(event), relais_event_offset(event), when);
+    if (of_source)
+        printf("source depot=%.*s position=%.*s",
+               (int)relais_value_text(value, "depot").len,
+               relais_value_text(value, "depot").ptr,
+               (int)relais_value_text(value, "position").len,
+               relais_value_text(value, "position").ptr);
+    else
+        printf("puits %s:%s:%s étape=%s %s", header(event, CONNECT "topic", topic),
+               header(event, CONNECT "partition", partition),
+               header(event, CONNECT "offset", offset),
+               header(event, CONNECT "stage", stage), subject[0] ? subject : "-");
+    printf(" dossier=%.*s %s\n", (int)key.len, key.ptr ? key.ptr : "",
+           header(event, CONNECT "exception.message", why));
+}
+
+static bool is_wanted(const struct relais_event *event, const char *wanted)
+{
+    char name[320];
+
+    snprintf(name, sizeof(name), "%s:%" PRId32 ":%" PRId64, relais_event_topic(event),
+             relais_event_partition(event), relais_event_offset(event));
+    return strcmp(name, wanted) == 0;
+}
+
+static int print(struct reading *r, const struct relais_event *event,
+                 struct relais_error *err)
+{
+    struct relais_error unreadable = RELAIS_ERROR_INIT;
+
+    if (r->wanted && !is_wanted(event, r->wanted))
+        return 0;
+    r->count++;
+    relais_arena_reset(&r->arena);
+    if (!r->wanted) {
+        list_one(event, relais_event_problem(event)
+                            ? NULL
+                            : event_value(event, &r->arena, &unreadable));
+        return 0;
+    }
+    relais_buf_clear(&r->line);
+    if (event_json_line(event, &r->arena, &r->line, err))
+        return relais_error_set(err, RELAIS_E_LIMIT, "dlq", "message trop long");
+    printf("%.*s\n", (int)r->line.len, r->line.data);
+    return 0;
+}
+
+/* From the beginning to the end. */
+static int read_all(struct reading *r, struct relais_error *err)
+{
+    while (!relais_loop_stopping() && !(r->wanted && r->count)) {
+        struct relais_event *event = NULL;
+        int got = subscriber_poll(r->sub, 200, &event, err);
+
+        if (got < 0 && relais_error_class(err->code) != RELAIS_RETRY)
+            return -1;
+        if (got < 0) {
+            relais_log_error(err, NULL);
+            relais_error_clear(err);
+            relais_loop_sleep_ms(500);
+        } else if (got > 0) {
+            got = print(r, event, err);
+            relais_event_free(event);
+            if (got)
+                return -1;
+        } else if (subscriber_at_end(r->sub)) {
+            break;
+        }
+    }
+    if (r->wanted && !r->count)
+        return relais_error_set(err, RELAIS_E_USAGE, r->wanted,
+                                "aucun message de ce nom (relais dlq list les donne)");
+    return 0;
+}
+
+static int look(struct cli *cli, const struct relais_conf *conf,
+                const char *const *topics, struct relais_error *err)
+{
+    struct reading r = {.arena = RELAIS_ARENA_INIT(ARENA_LIMIT),
+                        .line = RELAIS_BUF_INIT(LINE_LIMIT),
+                        .wanted = cli->arg_count == 2 ? cli->args[1] : NULL};
+    const char *names[65];
+    struct subscriber_options options = {
+        .conf = conf, .topics = names, .from_ms = RELAIS_FROM_BEGINNING};
+    struct relais_arena kept = RELAIS_ARENA_INIT(1u << 16);
+    size_t n = 0;
+    int rc = -1;
+
+    while (n < 64 && topics[n]) {
+        names[n] = relais_arena_printf(&kept, "%s.dlq", topics[n]).ptr;
+        n++;
+    }
+    names[n] = NULL;
+    r.sub = subscriber_new(&options, err);
+    if (r.sub)
+        rc = read_all(&r, err);
+    if (r.sub && subscriber_free(r.sub)) {
+        fflush(NULL);
+        _exit(rc ? relais_error_exit(err->code) : 0);
+    }
+    relais_arena_release(&kept);
+    relais_arena_release(&r.arena);
+    relais_buf_release(&r.line);
+    return rc;
+}
+
+/* The sink over its DLQs, in a group of its own: what went is not given again, in the
+ * order of each dossier. One record at a time: the one that is refused is the first that
+ * was not written. */
+static int reinject(struct cli *cli, const struct subscriber_options *sink,
+                    struct relais_error *err)
+{
+    static char topics[NAMES_LIMIT], group[512];
+    const struct relais_sink_options options = {
+        .once = true, .parked = true, .pass = cli_value(cli, "passer") != NULL};
+    struct relais_buf names = RELAIS_BUF_INIT(NAMES_LIMIT - 32);
+    const struct relais_connector *connector;
+    struct relais_conf *conf;
+    int status = -1;
+
+    if (cli->override_count + 4 > CLI_OVERRIDES_MAX ||
+        dlq_names(sink->topics, &names, err))
+        return relais_error_set(err, RELAIS_E_USAGE, "-X", "trop d'options");
+    snprintf(topics, sizeof(topics), "sink.topics=%.*s", (int)names.len, names.data);
+    snprintf(group, sizeof(group), "sink.group=%s.reprise", sink->group);
+    relais_buf_release(&names);
+    cli->overrides[cli->override_count++] = topics;
+    cli->overrides[cli->override_count++] = group;
+    cli->overrides[cli->override_count++] = "sink.batch_records=1";
+    cli->overrides[cli->override_count++] = "sink.flush_ms=0";
+    conf = cli_conf(cli, cli_value(cli, "config"), NULL, err);
+    connector = conf ? cli_connector(conf, err) : NULL;
+    if (connector && !connector->sink)
+        relais_error_set(err, RELAIS_E_USAGE, "reinject",
+                         "ce qu'une source a mis de côté se corrige à la source, puis se "
+                         "redonne : fichier, ligne d'outbox, relais publish");
+    else if (connector)
+        status = relais_sink_run(conf, connector, &options);
+    relais_conf_free(conf);
+    return status;
+}
+
+static int run(struct cli *cli)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    const char *verb = cli->args[0], *path = cli_value(cli, "config");
+    struct relais_arena arena = RELAIS_ARENA_INIT(1u << 20);
+    struct subscriber_options options = {0};
+    bool show = strcmp(verb, "show") == 0, again = strcmp(verb, "reinject") == 0;
+    const char *keys = cli_value(cli, "keys");
+    char *resolved = keys ? realpath(keys, NULL) : NULL;
+    struct relais_conf *conf = NULL;
+    char ring[PATH_MAX + 16];
+    int status = 0;
+
+    relais_loop_init();
+    if ((!show && !again && strcmp(verb, "list") != 0) || show != (cli->arg_count == 2))
+        relais_error_set(&err, RELAIS_E_USAGE, "dlq",
+                         "list, show TOPIC:PARTITION:OFFSET ou reinject");
+    else if (keys && !resolved)
+        relais_error_set(&err, RELAIS_E_KEYRING, "--keys", "%s", strerror(errno));
+    else if (!path)
+        relais_error_set(&err, RELAIS_E_USAGE, "-c", "le fichier INI est attendu");
+    if (!err.code && !again) { /* masked but for a ring that is given here */
+        snprintf(ring, sizeof(ring), "keys.file=%s", resolved ? resolved : "");
+        cli->overrides[cli->override_count++] = ring;
+    }
+    if (!err.code)
+        conf = cli_conf(cli, path, NULL, &err);
+    if (conf && sink_options(conf, &arena, &options, &err) == 0)
+        status =
+            again ? reinject(cli, &options, &err) : look(cli, conf, options.topics, &err);
+    if (err.code)
+        status = cli_fail(cli, &err);
+    free(resolved);
+    relais_arena_release(&arena);
+    relais_conf_free(conf);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {.letter = 'c', .name = "config", .argument = "FICHIER.ini", .doc = "configuration"},
+    {.name = "keys",
+     .argument = "TROUSSEAU",
+     .doc = "show : ouvre les champs chiffrés que ce trousseau permet"},
+    {.name = "passer",
+     .doc = "reinject : ce qui est refusé encore reste de côté, la suite est remise"},
+    {.name = NULL},
+};
+
+const struct cli_command cli_dlq = {
+    .name = "dlq",
+    .arguments = "list|show TOPIC:PARTITION:OFFSET|reinject -c FICHIER.ini",
+    .summary = "Montre ce qui est de côté ; le redonne à un puits",
+    .text =
+        "  list      un message par ligne, repris ou non : où, quand, d'où, pourquoi ; "
+        "aucune valeur\n"
+        "  show      le message entier en JSON, ses champs chiffrés fermés sans --keys\n"
+        "  reinject  remet au puits ce qu'il a refusé, recontrôlé, dans l'ordre de "
+        "chaque\n"
+        "            dossier, une seule fois ; s'arrête (65) au premier refusé encore\n\n"
+        "Les topics sont ceux de [sink] topics. Ce qu'une source a mis de côté se "
+        "corrige "
+        "à la\n"
+        "source.\n",
+    .options = options,
+    .arg_min = 1,
+    .arg_max = 2,
+    .run = run,
+};
