@@ -261,17 +261,10 @@ static void test_no_acknowledged_id_is_lost_or_changed_by_kill_9(void **state)
     pid_t child;
 
     for (int round = 0; round < ROUNDS; round++) {
-        pid_t killer;
+        pid_t killer = 0;
         int status = 200;
 
         child = fork_server(*state, &port);
-        /* the kill falls at some moment while requests are under way */
-        killer = fork();
-        if (killer == 0) {
-            usleep((useconds_t)(3000 + 7000 * round));
-            kill(child, SIGKILL);
-            _exit(0);
-        }
         for (int i = 0; i < PER_ROUND && status == 200; i++) {
             snprintf(body, sizeof(body),
                      "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"F%d\\\","
@@ -282,6 +275,12 @@ static void test_no_acknowledged_id_is_lost_or_changed_by_kill_9(void **state)
                 http_ask(port, "POST", path, "application/json", body, out, sizeof(out));
             if (status == 200)
                 assert_int_equal(sscanf(out, "{\"id\":%d}", &ids[acknowledged++]), 1);
+            /* the kill falls at some moment while requests are under way */
+            if (i == 0 && (killer = fork()) == 0) {
+                usleep((useconds_t)(7000 * round));
+                kill(child, SIGKILL);
+                _exit(0);
+            }
         }
         waitpid(killer, NULL, 0);
         waitpid(child, NULL, 0);
