@@ -12,7 +12,14 @@
 
 #define FIRST_WORD "relais-origine-1"
 
-#define GO_ON "give the slot another name, then relais slot create and resnapshot"
+#define GO_ON "give the slot another name, then relais slot create; %s"
+
+const char *pg_origin_remedy(const struct relais_conf *conf)
+{
+    return relais_conf_text(conf, "connector", "mapping")
+               ? "then relais slot resnapshot"
+               : "then insert again what was written meanwhile (same ids)";
+}
 
 /* A whole number up to max. */
 static bool number(const char *word, int base, uint64_t max, uint64_t *out)
@@ -131,7 +138,7 @@ static int check_history(const struct pg_origin *o, const struct relais_conf *co
         relais_error_set(err, RELAIS_E_SLOT_ORIGIN, where,
                          "a standby or backup without our last changes is the server now "
                          "(timeline %" PRIu32 "): " GO_ON,
-                         timeline);
+                         timeline, pg_origin_remedy(conf));
 out:
     PQclear(r);
     pg_conn_close(c);
@@ -160,7 +167,8 @@ int pg_origin_check(struct pg_origin *o, const struct relais_conf *conf,
         timeline = 0;
     if (*o->system && strcmp(o->system, system) != 0) {
         relais_error_set(err, RELAIS_E_SLOT_ORIGIN, where,
-                         "another server than before: changes may be missing; " GO_ON);
+                         "another server than before: changes may be missing; " GO_ON,
+                         pg_origin_remedy(conf));
         goto out;
     }
     if (server_lsn < o->lsn && !timeline) {
@@ -170,7 +178,8 @@ int pg_origin_check(struct pg_origin *o, const struct relais_conf *conf,
     }
     if (server_lsn < o->lsn) {
         relais_error_set(err, RELAIS_E_SLOT_ORIGIN, where,
-                         "the server's log went back (a restored backup): " GO_ON);
+                         "the server's log went back (a restored backup): " GO_ON,
+                         pg_origin_remedy(conf));
         goto out;
     }
     if (o->timeline && timeline && timeline != o->timeline &&

@@ -20,6 +20,9 @@ struct pg_origin {
     bool unsaved;
 };
 
+/* What to do, after the slot, about changes that are missing: of tables they are read
+ * again, what an outbox said is not there to be read. */
+const char *pg_origin_remedy(const struct relais_conf *conf);
 int pg_origin_read(struct pg_origin *o, struct relais_error *err) RELAIS_MUST_CHECK;
 int pg_origin_write(struct pg_origin *o, struct relais_error *err) RELAIS_MUST_CHECK;
 int pg_origin_forget(struct pg_origin *o, struct relais_error *err) RELAIS_MUST_CHECK;

@@ -212,9 +212,8 @@ static int check_publication(const struct pg_slot *s, struct pg_conn *c,
 
     if (wrong > 0)
         relais_error_set(err, RELAIS_E_PUBLICATION, s->publication,
-                         "changes of what it leaves out are missing. This, then relais "
-                         "slot resnapshot: %s",
-                         sql.data);
+                         "changes of what it leaves out are missing. This, %s: %s",
+                         pg_origin_remedy(s->conf), sql.data);
     relais_buf_release(&sql);
     return wrong ? -1 : 0;
 }
@@ -228,8 +227,8 @@ int pg_slot_check(struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *ou
         return relais_error_set(
             err, RELAIS_E_SLOT_MISSING, s->name,
             "there is none. First start: relais slot create FILE.ini. Dropped, or a "
-            "standby was promoted: changes since are missing: create, then relais slot "
-            "resnapshot");
+            "standby was promoted: changes since are missing: create, %s",
+            pg_origin_remedy(s->conf));
     if (!out->ours)
         return relais_error_set(err, RELAIS_E_SLOT_FOREIGN, s->name,
                                 "a slot of %.40s, database %.40s: choose another name",
@@ -237,8 +236,8 @@ int pg_slot_check(struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *ou
     if (strcmp(out->wal_status, "lost") == 0)
         return relais_error_set(err, RELAIS_E_SLOT_LOST, s->name,
                                 "the server removed WAL that was not read: changes are "
-                                "missing. relais slot drop FILE.ini --oui, create, "
-                                "resnapshot");
+                                "missing. relais slot drop FILE.ini --oui, create, %s",
+                                pg_origin_remedy(s->conf));
     if (check_publication(s, c, err) ||
         pg_origin_check(&s->origin, s->conf, c, out->server, s->name, err))
         return -1;

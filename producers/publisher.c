@@ -296,7 +296,10 @@ static rd_kafka_resp_err_t trouble(struct publisher *p, char *text, size_t text_
     if (fatal)
         return fatal;
     if (p->failed) {
-        snprintf(text, text_len, "%s", rd_kafka_err2str(p->failed));
+        snprintf(text, text_len, "%s%s", rd_kafka_err2str(p->failed),
+                 p->failed == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP
+                     ? ": check this machine's clock"
+                     : "");
         return p->failed;
     }
     if (p->stall_us && inflight_oldest_us(p->ring) &&
