@@ -149,27 +149,25 @@ static bool may_wait(struct source *s, const struct inflight_message *m)
                            &last);
 }
 
-/* The entry is in the state with the next write. -1: the state could not be read, or the
- * day is another one. */
+/* The entry is in the state with the next write. -1: nothing was noted. */
 static int note_entry(struct source *s, const struct inflight_message *m,
                       struct relais_error *err)
 {
     struct source_unwritten *u = &s->unwritten;
     const struct note *note = note_of(m);
 
+    if (note->journal_day && u->day.row.day != note->journal_day &&
+        (source_journal_put(s, &u->day, err) ||
+         source_journal_open(s, &u->day, note->journal_day, err)))
+        return -1;
+    if ((note->kind == NOTE_EVENT || note->kind == NOTE_CONTROL) &&
+        keep_offset(u, m, err))
+        return -1;
+    if (note->journal_day)
+        source_journal_count(&u->day, m);
     if (note->log)
         memcpy(u->position, note->position, sizeof(u->position));
-    if (note->journal_day) {
-        if (u->day.row.day && u->day.row.day != note->journal_day &&
-            source_journal_put(s, &u->day, err))
-            return -1;
-        if (u->day.row.day != note->journal_day &&
-            source_journal_open(s, &u->day, note->journal_day, err))
-            return -1;
-        source_journal_count(&u->day, m);
-    }
-    return note->kind == NOTE_EVENT || note->kind == NOTE_CONTROL ? keep_offset(u, m, err)
-                                                                  : 0;
+    return 0;
 }
 
 static void count(const struct inflight_message *m)
@@ -198,26 +196,28 @@ static void release(struct source *s, uint64_t first, size_t entries)
     inflight_release(ring, entries);
 }
 
-/* How many of the first `ready` entries may wait: until one whose rows may not, or that
- * counts for another day than those before. */
+/* How many of the first `ready` entries wait: until one whose rows may not, or that
+ * counts for another day than those before. They leave the ring, also those before one
+ * that failed: what was counted is not counted again. */
 static int absorb(struct source *s, uint64_t first, size_t ready, size_t *taken_out,
                   struct relais_error *err)
 {
     const struct inflight *ring = publisher_ring(s->publisher);
     size_t i = 0;
+    int rc = 0;
 
-    for (; i < ready; i++) {
+    for (; i < ready && !rc; i += !rc) {
         const struct inflight_message *m = inflight_at(ring, first + i);
         int32_t day = note_of(m)->journal_day;
 
         if ((day && s->unwritten.day.row.day && s->unwritten.day.row.day != day) ||
             !may_wait(s, m))
             break;
-        if (note_entry(s, m, err))
-            return -1;
+        rc = note_entry(s, m, err);
     }
     *taken_out = i;
-    return 0;
+    release(s, first, i);
+    return rc;
 }
 
 static int put_unwritten(struct source *s, struct relais_error *err)
@@ -314,7 +314,6 @@ int source_commit(struct source *s, bool now, struct relais_error *err)
     s->committed_us = relais_monotonic_us();
     if (absorb(s, first, ready, &taken, err))
         return -1;
-    release(s, first, taken);
     ready -= taken;
     if (ready || now || s->committed_us - s->unwritten.since_us >= WRITE_US)
         if (write_waiting(s, err))

@@ -104,19 +104,34 @@ static int read_back(struct source *s, struct store *store)
     }
 }
 
+static int open_beside(struct source *s, const char *dir, struct store **out)
+{
+    for (;;) {
+        struct relais_error err = RELAIS_ERROR_INIT;
+
+        *out = store_open(dir, s->name, true, &err);
+        if (*out) {
+            source_fine(s, REASON_STATE);
+            return 0;
+        }
+        if (source_trouble(s, &err, REASON_STATE))
+            return -1;
+    }
+}
+
 static int facts(struct source *s, struct renvoi *r)
 {
+    const char *state = relais_conf_text(s->conf, "relais", "state");
     struct relais_error err = RELAIS_ERROR_INIT;
     char dir[4096];
     int rc;
 
-    if (snprintf(dir, sizeof(dir), "%s/renvoi",
-                 relais_conf_text(s->conf, "relais", "state")) >= (int)sizeof(dir))
+    if (snprintf(dir, sizeof(dir), "%s/renvoi", state) >= (int)sizeof(dir)) {
         relais_error_set(&err, RELAIS_E_CONF_VALUE, "[relais] state", "path too long");
-    else
-        r->from = store_open(dir, s->name, true, &err);
-    if (err.code)
-        return source_trouble(s, &err, REASON_STATE) ? -1 : facts(s, r);
+        return source_trouble(s, &err, REASON_STATE);
+    }
+    if (open_beside(s, dir, &r->from))
+        return -1;
     r->facts = true;
     rc = read_back(s, r->from) || every_one(s, r);
     store_close(r->from);

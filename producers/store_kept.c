@@ -8,7 +8,6 @@
 
 #define SLOTS   (2u * STORE_KEPT_MAX) /* a power of two */
 #define KEY_MAX 120
-#define CHUNK   8192u /* rows of a transaction: each may dirty a page of its own */
 
 struct kept_row {
     uint32_t key_len;
@@ -93,25 +92,10 @@ static int compare(const void *a, const void *b)
                             (struct relais_slice){y->key, y->key_len});
 }
 
-static int put_all(struct store *s, const struct kept_row **sorted,
-                   struct relais_error *err)
-{
-    for (size_t i = 0; i < s->kept->count; i++) {
-        const struct kept_row *r = sorted[i];
-
-        if (i && i % CHUNK == 0 && (store_commit(s, err) || store_begin(s, err)))
-            return -1;
-        if (store_put_row_of_case(s, (struct relais_slice){r->key, r->key_len}, &r->row,
-                                  err))
-            return -1;
-    }
-    return 0;
-}
-
 int store_put_kept(struct store *s, struct relais_error *err)
 {
     const struct kept_row **sorted;
-    int rc;
+    int rc = 0;
 
     if (!store_kept(s))
         return 0;
@@ -119,7 +103,12 @@ int store_put_kept(struct store *s, struct relais_error *err)
     for (size_t i = 0; i < s->kept->count; i++)
         sorted[i] = &s->kept->rows[i];
     qsort(sorted, s->kept->count, sizeof(*sorted), compare);
-    rc = put_all(s, sorted, err);
+    for (size_t i = 0; i < s->kept->count && !rc; i++) {
+        const struct kept_row *r = sorted[i];
+
+        rc = store_put_row_of_case(s, (struct relais_slice){r->key, r->key_len}, &r->row,
+                                   err);
+    }
     free(sorted);
     s->kept_put = rc == 0;
     return rc;
