@@ -98,8 +98,11 @@ static int check_position(struct subscriber *sub, struct part *part,
     part->checks = -1;
     if (!known)
         return msg->offset < part->next;
-    if (rd_kafka_message_timestamp(msg, NULL) == part->checks_ms)
+    if (rd_kafka_message_timestamp(msg, NULL) == part->checks_ms) {
+        /* what comes into a topic that is made anew from now on is newer than this */
+        part->anchor_newest_ms = relais_now_us() / 1000;
         return 1;
+    }
     batch_drop(sub->batch);
     for (size_t i = 0; i < sub->part_count; i++)
         if (sub->parts[i]->anchor >= 0 && strcmp(sub->parts[i]->topic, part->topic) == 0)
@@ -144,6 +147,17 @@ int anchor_look(struct subscriber *sub, struct part *part, rd_kafka_message_t *m
     return rc;
 }
 
+void anchor_read(struct part *part, const rd_kafka_message_t *msg)
+{
+    part->last_ms = rd_kafka_message_timestamp(msg, NULL);
+    if (part->last_ms > part->newest_ms)
+        part->newest_ms = part->last_ms;
+    if (part->anchor >= 0 || part->last_ms <= 0)
+        return;
+    part->anchor = msg->offset;
+    part->anchor_ms = part->anchor_newest_ms = part->last_ms;
+}
+
 /* NULL topic: of all. */
 void anchor_away(struct subscriber *sub, const char *topic)
 {
@@ -177,9 +191,20 @@ static void read_again(struct subscriber *sub, struct part *part)
     part->checks_ms = part->anchor_ms;
 }
 
+/* What was read up to now is of the topic as it was: the next look is from here. */
+static void move_anchor(struct part *part)
+{
+    if (part->last_ms <= 0 || part->next <= 0)
+        return;
+    part->anchor = part->next - 1;
+    part->anchor_ms = part->last_ms;
+    if (part->newest_ms > part->anchor_newest_ms)
+        part->anchor_newest_ms = part->newest_ms;
+}
+
 /* A topic that is deleted and made anew under its old name is told by nothing: fetches go
- * on at the old position. But then events older than one that was read are newer than it.
- */
+ * on at the old position. But then events at the old offsets are newer than all that were
+ * read up to the anchor. */
 void anchor_check(struct subscriber *sub)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
@@ -189,7 +214,7 @@ void anchor_check(struct subscriber *sub)
 
         if (part->assigned && part->anchor >= 0 && part->checks < 0 && !sub->paused)
             rd_kafka_topic_partition_list_add(list, part->topic, part->partition)
-                ->offset = part->anchor_ms + 1;
+                ->offset = part->anchor_newest_ms + 1;
     }
     if (list->cnt && rd_kafka_offsets_for_times(sub->rk, list, QUERY_MS))
         list->cnt = 0;
@@ -197,16 +222,12 @@ void anchor_check(struct subscriber *sub)
         const rd_kafka_topic_partition_t *p = &list->elems[i];
         struct part *part = part_find(sub, p->topic, p->partition);
 
-        if (!p->err && p->offset >= 0 && p->offset <= part->anchor)
+        if (p->err)
+            continue;
+        if (p->offset >= 0 && p->offset <= part->anchor)
             read_again(sub, part);
+        else
+            move_anchor(part);
     }
     rd_kafka_topic_partition_list_destroy(list);
-    for (size_t i = 0; i < sub->part_count; i++) {
-        struct part *part = sub->parts[i];
-
-        if (part->assigned && part->checks < 0 && part->last_ms > 0 && part->next > 0) {
-            part->anchor = part->next - 1;
-            part->anchor_ms = part->last_ms;
-        }
-    }
 }

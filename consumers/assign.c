@@ -123,18 +123,6 @@ static int start_fresh(struct subscriber *sub, rd_kafka_topic_partition_t *p,
     return 0;
 }
 
-/* The timestamp that a commit carries beside the offset (commit.c). */
-static int64_t committed_ms(const rd_kafka_topic_partition_t *p)
-{
-    char text[24];
-
-    if (!p->metadata || p->metadata_size < 2 || p->metadata_size >= sizeof(text))
-        return 0;
-    memcpy(text, p->metadata, p->metadata_size);
-    text[p->metadata_size] = '\0';
-    return strtoll(text, NULL, 10);
-}
-
 /* Those that options.positions knows. */
 static int ask_positions(struct subscriber *sub, rd_kafka_topic_partition_list_t *list,
                          struct relais_error *err)
@@ -179,13 +167,14 @@ static int start_positions(struct subscriber *sub, rd_kafka_topic_partition_list
             return relais_kafka_error(err, code, sub->group, "committed offsets");
         for (int i = 0; i < list->cnt; i++)
             part_find(sub, list->elems[i].topic, list->elems[i].partition)->last_ms =
-                committed_ms(&list->elems[i]);
+                commit_read(&list->elems[i]);
     }
     for (int i = 0; i < list->cnt; i++) {
         rd_kafka_topic_partition_t *p = &list->elems[i];
         struct part *part = part_find(sub, p->topic, p->partition);
 
         part->checks = part->anchor = -1;
+        part->newest_ms = 0;
         if (p->err)
             return relais_kafka_error(err, p->err, p->topic, "committed offset");
         if (!sub->group && !sub->options.positions)
@@ -201,7 +190,7 @@ static int start_positions(struct subscriber *sub, rd_kafka_topic_partition_list
             return -1;
         } else if (p->offset > 0 && part->last_ms > 0) {
             part->checks = --p->offset;
-            part->checks_ms = part->anchor_ms = part->last_ms;
+            part->checks_ms = part->anchor_ms = part->anchor_newest_ms = part->last_ms;
             part->anchor = part->checks;
         }
     }

@@ -4,6 +4,7 @@
 #include "core/day.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define COMMIT_WAIT_MS 10000
 
@@ -40,18 +41,32 @@ static int commit_result(struct subscriber *sub, struct relais_error *err)
     }
 }
 
-/* With the timestamp of the event before it: assign.c looks whether it is still there. */
+/* What a commit carries beside the offset. */
+#define LAST "relais ms="
+
+int64_t commit_read(const rd_kafka_topic_partition_t *p)
+{
+    char text[40];
+
+    if (!p->metadata || p->metadata_size >= sizeof(text))
+        return 0;
+    memcpy(text, p->metadata, p->metadata_size);
+    text[p->metadata_size] = '\0';
+    return strncmp(text, LAST, strlen(LAST)) == 0 ? strtoll(text + strlen(LAST), NULL, 10)
+                                                  : 0;
+}
+
 void commit_add(rd_kafka_topic_partition_list_t *list, const struct part *part)
 {
     rd_kafka_topic_partition_t *p =
         rd_kafka_topic_partition_list_add(list, part->topic, part->partition);
-    char text[24];
+    char text[40];
 
     p->offset = part->next;
     if (part->last_ms <= 0)
         return;
     p->metadata_size =
-        (size_t)snprintf(text, sizeof(text), "%lld", (long long)part->last_ms);
+        (size_t)snprintf(text, sizeof(text), LAST "%lld", (long long)part->last_ms);
     p->metadata = relais_strdup(text); /* the list frees it */
 }
 

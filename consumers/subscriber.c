@@ -358,11 +358,7 @@ static int take(struct subscriber *sub, struct relais_event **event_out,
     batch->at++;
     batch->live++;
     part->next = part->position = msg->offset + 1;
-    part->last_ms = rd_kafka_message_timestamp(msg, NULL);
-    if (part->anchor < 0) {
-        part->anchor = msg->offset;
-        part->anchor_ms = part->last_ms;
-    }
+    anchor_read(part, msg);
     part->denied = false;
     sub->ever_fetched = true;
     *event_out = ev;

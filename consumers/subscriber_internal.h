@@ -22,20 +22,22 @@ struct part {
     int32_t partition;
     const rd_kafka_topic_t *rkt; /* librdkafka's handle in this consumer's messages */
     bool assigned;
-    bool denied;            /* the Read right was refused, no fetch succeeded since */
-    bool lost;              /* its position is not one of what is in the topic */
-    bool away;              /* the topic was not there, no fetch succeeded since */
-    int64_t next;           /* after the last event given, or where it was started */
-    int64_t last_ms;        /* timestamp of the event before `next`; 0: not known */
-    int64_t checks;         /* offset of an event known, which comes first; -1: none */
-    int64_t checks_ms;      /* its timestamp */
-    int64_t anchor;         /* offset of an event that was read of it; -1: none */
-    int64_t anchor_ms;      /* its timestamp */
-    int64_t committed;      /* the `next` that was committed last */
-    int64_t position;       /* next, or the end of the partition when it was reached */
-    int64_t end;            /* what subscriber_at_end() waits for */
-    uint64_t revoked_call;  /* the poll call that revoked it */
-    int64_t watch_position; /* watchdog: the position at watch_since_us */
+    bool denied;              /* the Read right was refused, no fetch succeeded since */
+    bool lost;                /* its position is not one of what is in the topic */
+    bool away;                /* the topic was not there, no fetch succeeded since */
+    int64_t next;             /* after the last event given, or where it was started */
+    int64_t last_ms;          /* timestamp of the event before `next`; 0: not known */
+    int64_t checks;           /* offset of an event known, which comes first; -1: none */
+    int64_t checks_ms;        /* its timestamp */
+    int64_t anchor;           /* offset of an event that was read of it; -1: none */
+    int64_t anchor_ms;        /* its timestamp */
+    int64_t newest_ms;        /* the latest timestamp that was read */
+    int64_t anchor_newest_ms; /* the same up to the anchor */
+    int64_t committed;        /* the `next` that was committed last */
+    int64_t position;         /* next, or the end of the partition when it was reached */
+    int64_t end;              /* what subscriber_at_end() waits for */
+    uint64_t revoked_call;    /* the poll call that revoked it */
+    int64_t watch_position;   /* watchdog: the position at watch_since_us */
     int64_t watch_since_us;
     struct seen *seen;
 };
@@ -175,7 +177,9 @@ void drop_unread(struct subscriber *sub, const struct part *part);
 rd_kafka_topic_partition_list_t *assigned_list(const struct subscriber *sub,
                                                bool denied_only);
 
-/* commit.c: a part's position, with the timestamp of the event before it. */
+/* commit.c: a part's position, with the timestamp of the event before it; and this read
+ * back, 0: there is none of ours. */
+int64_t commit_read(const rd_kafka_topic_partition_t *p);
 void commit_add(rd_kafka_topic_partition_list_t *list, const struct part *part);
 
 /* anchor.c */
@@ -186,6 +190,8 @@ int anchor_lost(struct subscriber *sub, struct part *part,
  * event; 1: it was none and is gone; -1. */
 int anchor_look(struct subscriber *sub, struct part *part, rd_kafka_message_t *msg,
                 struct relais_error *err) RELAIS_MUST_CHECK;
+/* An event is given. */
+void anchor_read(struct part *part, const rd_kafka_message_t *msg);
 /* The topic was not there (NULL: any of them); it is there again. */
 void anchor_away(struct subscriber *sub, const char *topic);
 void anchor_back(struct subscriber *sub, struct part *part);
