@@ -55,8 +55,7 @@ const char *json_form_text(const struct relais_value *rec, const char *name)
     return v && v->kind == RELAIS_VALUE_STRING ? v->text.ptr : NULL;
 }
 
-int json_form_members(const struct relais_value *rec, const char *where, const char *what,
-                      const char *const *known, struct relais_error *err)
+const char *json_form_unknown(const struct relais_value *rec, const char *const *known)
 {
     for (const struct relais_value *v = rec->child; v; v = v->next) {
         size_t i = 0;
@@ -64,9 +63,7 @@ int json_form_members(const struct relais_value *rec, const char *where, const c
         while (known[i] && strcmp(v->name, known[i]) != 0)
             i++;
         if (!known[i])
-            return relais_error_set(err, RELAIS_E_CONF_VALUE, where,
-                                    "%s%sunknown member %.60s", what, *what ? ": " : "",
-                                    v->name);
+            return v->name;
     }
-    return 0;
+    return NULL;
 }

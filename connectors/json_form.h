@@ -17,10 +17,8 @@ struct relais_value *json_form_parse(struct relais_slice text, struct relais_are
                                      struct relais_error *err) RELAIS_MUST_CHECK;
 /* A member's text; NULL: absent (also the record), or no text. */
 const char *json_form_text(const struct relais_value *rec, const char *name);
-/* Only members that are known (NULL-ended): a misspelt one is not passed over. what: the
- * record's name in the error's text; "" where `where` says it. */
-int json_form_members(const struct relais_value *rec, const char *where, const char *what,
-                      const char *const *known,
-                      struct relais_error *err) RELAIS_MUST_CHECK;
+/* The first member that is not known (NULL-ended): a misspelt one must not be passed
+ * over. NULL: all are. */
+const char *json_form_unknown(const struct relais_value *rec, const char *const *known);
 
 #endif

@@ -74,28 +74,14 @@ static int add_bytes(struct relais_buf *out, struct relais_slice s)
 
 static int add_plain(struct relais_buf *out, const struct relais_value *v)
 {
-    char text[40];
-
     switch (v->kind) {
-    case RELAIS_VALUE_BOOL:
-        return relais_buf_add_char(out, v->boolean ? 't' : 'f');
-    case RELAIS_VALUE_LONG:
-        return relais_buf_printf(out, "%" PRId64, v->number);
-    case RELAIS_VALUE_DOUBLE:
-        return relais_buf_printf(out, "%.17g", v->real);
-    case RELAIS_VALUE_DAY:
-        relais_day_format((int32_t)v->number, text);
-        return relais_buf_add_str(out, text);
-    case RELAIS_VALUE_INSTANT:
-        relais_instant_format(v->number, text);
-        return relais_buf_add_str(out, text);
     case RELAIS_VALUE_STRING:
         return add_text(out, v->text);
     case RELAIS_VALUE_ARRAY:
     case RELAIS_VALUE_RECORD:
         return add_json(out, v);
     default:
-        return relais_buf_add_str(out, "\\N");
+        return relais_value_print_bare(v, out);
     }
 }
 

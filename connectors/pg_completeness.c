@@ -8,6 +8,9 @@
 
 #define SQL_MAX_BYTES 8192
 
+const char *const pg_completeness_amounts[] = {
+    "montant_mensuel_centimes", "montant_centimes", "montant_operation_centimes"};
+
 int pg_completeness_there(struct pg_conn *c, const char *schema, bool *there_out,
                           struct relais_error *err)
 {

@@ -20,6 +20,14 @@
 
 #define PG_CONTROL_CONTRACT "fr.relais.control.EvenementControle"
 
+/* SQL: the day that an event of this depot and constate_le counts for. */
+#define PG_COMPLETENESS_DAY(depot, instant)                                              \
+    "CASE WHEN " depot " ~ '^([0-9a-f]{16}|renvoi-[0-9]+)\\Z' THEN '-infinity'::date "   \
+    "ELSE (" instant " AT TIME ZONE 'Europe/Paris')::date END"
+/* Fields of which one is an event's amount; with `sens` DEDUCTION it is subtracted. */
+#define PG_COMPLETENESS_AMOUNTS 3
+extern const char *const pg_completeness_amounts[PG_COMPLETENESS_AMOUNTS];
+
 /* Are the tables there? schema: quoted. */
 int pg_completeness_there(struct pg_conn *c, const char *schema, bool *there_out,
                           struct relais_error *err) RELAIS_MUST_CHECK;

@@ -12,6 +12,16 @@ static int misfit(struct relais_error *err, const char *what, const char *name)
     return relais_error_set(err, RELAIS_E_CONF_VALUE, WHERE, "%s %.60s", what, name);
 }
 
+static int members(const struct relais_value *v, const char *what,
+                   const char *const *known, struct relais_error *err)
+{
+    const char *unknown = json_form_unknown(v, known);
+
+    return unknown ? relais_error_set(err, RELAIS_E_CONF_VALUE, WHERE,
+                                      "%s: unknown member %.60s", what, unknown)
+                   : 0;
+}
+
 const struct pg_mapped_table *pg_mapping_table(const struct pg_mapping *m,
                                                struct relais_slice alias)
 {
@@ -42,7 +52,7 @@ static int read_table(struct pg_mapped_table *t, const struct relais_value *v,
     t->alias = v->name;
     if (v->kind != RELAIS_VALUE_RECORD)
         return misfit(err, "not an object: table", v->name);
-    if (json_form_members(v, WHERE, v->name, known, err))
+    if (members(v, v->name, known, err))
         return -1;
     t->name = json_form_text(v, "table");
     t->key = json_form_text(v, "key");
@@ -108,7 +118,7 @@ static int read_whole(struct pg_mapping *m, const struct relais_value *v,
 
     if (v->kind != RELAIS_VALUE_RECORD)
         return misfit(err, "not an object", "");
-    if (json_form_members(v, WHERE, "mapping", known, err))
+    if (members(v, "mapping", known, err))
         return -1;
     kind = json_form_text(v, "kind");
     if (kind && strcmp(kind, "fact") != 0 && strcmp(kind, "snapshot") != 0)

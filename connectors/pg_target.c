@@ -180,26 +180,24 @@ static void put_literal(struct relais_buf *out, bool *failed, struct pg_conn *c,
 static void put_amount(struct relais_buf *out, bool *failed,
                        const struct pg_target_table *table)
 {
-    static const char *const amounts[] = {"montant_mensuel_centimes", "montant_centimes",
-                                          "montant_operation_centimes"};
     size_t i = 0;
 
-    while (i < 3 && !has(table, amounts[i]))
+    while (i < PG_COMPLETENESS_AMOUNTS && !has(table, pg_completeness_amounts[i]))
         i++;
-    if (i == 3) {
+    if (i == PG_COMPLETENESS_AMOUNTS) {
         put(out, failed, "NULL::int8");
         return;
     }
     put(out, failed, "coalesce(");
     if (has(table, "sens"))
         put(out, failed, "CASE sens WHEN 'DEDUCTION' THEN -1 ELSE 1 END * ");
-    put(out, failed, amounts[i]);
+    put(out, failed, pg_completeness_amounts[i]);
     put(out, failed, ", 0)");
 }
 
 /* A template: $T the table, $B the main one, $M the temporary table, $C its columns, $K
  * the key, $P the temporary table of the main one, $G that of what changed, $S the
- * assignments of an update, $R relais_recus, $A the amount, $N the contract, $$ a dollar.
+ * assignments of an update, $R relais_recus, $A the amount, $N the contract.
  */
 static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c,
                          const char *schema, const struct pg_target *t,
@@ -230,9 +228,6 @@ static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c
                      letter == 'G' ? "_changes" : "_arrives");
             put(out, failed, "pg_temp.");
             put_name(out, failed, c, temporary);
-            break;
-        case '$':
-            put(out, failed, "$");
             break;
         case 'K':
             put_name(out, failed, c, t->key);
@@ -308,12 +303,12 @@ static char *finish(struct relais_buf *out, bool failed)
 
 #define COUNT_RECEIVED                                                                   \
     "INSERT INTO $R (depot, jour, sujet, fait, entete_id, constate_le, centimes) "       \
-    "SELECT "                                                                            \
-    "entete_origine_depot, CASE WHEN entete_origine_depot ~ "                            \
-    "'^([0-9a-f]{16}|renvoi-[0-9]+)$$' THEN '-infinity'::date ELSE (entete_constate_le " \
-    "AT TIME ZONE 'Europe/Paris')::date END, $N, fait, entete_id, entete_constate_le, "  \
-    "$A FROM $M WHERE entete_origine_depot IS NOT NULL ON CONFLICT (entete_id) DO "      \
-    "NOTHING; "
+    "SELECT entete_origine_depot, " PG_COMPLETENESS_DAY(                                 \
+        "entete_origine_depot", "entete_constate_le") ", $N, fait, entete_id, "          \
+                                                      "entete_constate_le, $A FROM $M "  \
+                                                      "WHERE entete_origine_depot IS "   \
+                                                      "NOT NULL ON CONFLICT "            \
+                                                      "(entete_id) DO NOTHING; "
 
 static const char *template_of(const struct pg_target *t,
                                const struct pg_target_table *table, bool lists)

@@ -425,13 +425,6 @@ static int check_rights(struct bind *b, const struct pg_written_node *node)
     return rc;
 }
 
-static bool within(const struct pg_writing_form *f, size_t node, size_t outer)
-{
-    while (node != SIZE_MAX && node != outer)
-        node = f->nodes[node].parent;
-    return node == outer;
-}
-
 /* A row that is deleted takes no row along but of tables that hang on it here. */
 static int check_deletion(struct bind *b, const struct pg_written_node *node)
 {
@@ -446,7 +439,7 @@ static int check_deletion(struct bind *b, const struct pg_written_node *node)
     PGresult *r = NULL;
 
     for (size_t i = at + 1; i < b->f->node_count && rc == 0; i++)
-        if (within(b->f, i, at))
+        if (pg_writing_within(b->f, i, at))
             rc = add_element(&ours, b->f->nodes[i].quoted);
     if (rc == 0 && relais_buf_add_char(&ours, '}') == 0) {
         const char *params[] = {node->quoted, ours.data};

@@ -44,17 +44,12 @@ static int wrong(const struct place *p, const char *text)
 static int members(const struct place *p, const struct relais_value *v,
                    const char *const *known)
 {
-    for (const struct relais_value *m = v->child; m; m = m->next) {
-        size_t i = 0;
+    const char *unknown = json_form_unknown(v, known);
 
-        while (known[i] && strcmp(m->name, known[i]) != 0)
-            i++;
-        if (!known[i])
-            return pg_writing_wrong(p->f, p->node, p->member, p->name,
-                                    RELAIS_E_CONF_VALUE, p->err, "unknown member %.60s",
-                                    m->name);
-    }
-    return 0;
+    return unknown
+               ? pg_writing_wrong(p->f, p->node, p->member, p->name, RELAIS_E_CONF_VALUE,
+                                  p->err, "unknown member %.60s", unknown)
+               : 0;
 }
 
 /* ---- values ---- */
@@ -98,7 +93,7 @@ static int read_path(const struct place *p, const struct relais_value *v,
     return 0;
 }
 
-static bool holds(const struct pg_writing_form *f, size_t outer, size_t node)
+bool pg_writing_within(const struct pg_writing_form *f, size_t node, size_t outer)
 {
     while (node != outer && node != SIZE_MAX)
         node = f->nodes[node].parent;
@@ -116,8 +111,8 @@ static int read_row(const struct place *p, const char *name, struct pg_written_v
     for (size_t i = 0; p->node && i < node; i++) {
         if (strcmp(f->nodes[i].name, name) != 0)
             continue;
-        if (!holds(f, i, node) &&
-            (f->nodes[i].each || !holds(f, f->nodes[i].parent, node)))
+        if (!pg_writing_within(f, node, i) &&
+            (f->nodes[i].each || !pg_writing_within(f, node, f->nodes[i].parent)))
             break;
         out->row = i;
         return 0;

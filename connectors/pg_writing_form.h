@@ -133,6 +133,9 @@ void pg_writing_form_free(struct pg_writing_form *f);
 /* Is it the file's contract, by full name or record name? */
 bool pg_writing_is_of(const struct pg_writing_form *f, const char *contract);
 
+/* Is the node `outer`, or does it hang on it? outer SIZE_MAX: every one does. */
+bool pg_writing_within(const struct pg_writing_form *f, size_t node, size_t outer);
+
 /* An error of the file: where = "FILE: node.place.name" (node NULL, place or name "":
  * left out). Always -1. */
 int pg_writing_wrong(const struct pg_writing_form *f, const struct pg_written_node *node,

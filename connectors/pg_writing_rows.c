@@ -1,5 +1,6 @@
 #include "connectors/pg_writing_rows.h"
 
+#include "connectors/pg_completeness.h"
 #include "connectors/pg_writing_path.h"
 #include "core/day.h"
 
@@ -45,24 +46,9 @@ static int misfit(struct rows *w, const struct spot *s, enum relais_code code,
 
 static int scalar_text(struct relais_buf *out, const struct relais_value *v)
 {
-    char text[40];
-
-    switch (v->kind) {
-    case RELAIS_VALUE_BOOL:
-        return relais_buf_add_str(out, v->boolean ? "true" : "false");
-    case RELAIS_VALUE_LONG:
-        return relais_buf_printf(out, "%" PRId64, v->number);
-    case RELAIS_VALUE_DOUBLE:
-        return relais_buf_printf(out, "%.17g", v->real);
-    case RELAIS_VALUE_DAY:
-        relais_day_format((int32_t)v->number, text);
-        return relais_buf_add_str(out, text);
-    case RELAIS_VALUE_INSTANT:
-        relais_instant_format(v->number, text);
-        return relais_buf_add_str(out, text);
-    default:
-        return relais_buf_add_slice(out, relais_slice_trim(v->text));
-    }
+    return v->kind == RELAIS_VALUE_STRING
+               ? relais_buf_add_slice(out, relais_slice_trim(v->text))
+               : relais_value_print_bare(v, out);
 }
 
 static int euros(struct relais_buf *out, int64_t centimes)
@@ -417,17 +403,14 @@ static int add_member(struct rows *w, struct relais_buf *out, const char *name,
                : 0;
 }
 
-/* The amount that control events count (pg_completeness.h). */
 static int add_amount(struct rows *w, struct relais_buf *out)
 {
-    static const char *const names[] = {"montant_mensuel_centimes", "montant_centimes",
-                                        "montant_operation_centimes"};
     const struct relais_value *v = NULL;
     int64_t sign =
         relais_slice_is(relais_value_text(w->event, "sens"), "DEDUCTION") ? -1 : 1;
 
-    for (size_t i = 0; i < 3 && !v; i++)
-        v = relais_value_get(w->event, names[i]);
+    for (size_t i = 0; i < PG_COMPLETENESS_AMOUNTS && !v; i++)
+        v = relais_value_get(w->event, pg_completeness_amounts[i]);
     if (!v)
         return 0;
     return relais_buf_printf(out, ",\"c\":%" PRId64,

@@ -1,5 +1,7 @@
 #include "connectors/pg_writing_sql.h"
 
+#include "connectors/pg_completeness.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -375,15 +377,15 @@ static void put_deletions(struct sql *w)
 #define LOCK_ALL                                                                         \
     "PERFORM pg_advisory_xact_lock(s.k) FROM (SELECT DISTINCT hashtextextended(v->>'o'," \
     " 0) AS k FROM jsonb_array_elements(x_records) v ORDER BY 1) s;\n"
-/* a file is one depot, a log's are days in Paris (pg_completeness.h) */
 #define COUNT_RECEIVED                                                                   \
     "relais_recus (depot, jour, sujet, fait, entete_id, constate_le, centimes) SELECT "  \
-    "x_rec->>'d', CASE WHEN x_rec->>'d' ~ '^([0-9a-f]{16}|renvoi-[0-9]+)$' THEN "        \
-    "'-infinity'::date ELSE ((x_rec->>'t')::timestamptz AT TIME ZONE 'Europe/Paris')"    \
-    "::date END, x_contract, x_rec->>'f', (x_rec->>'i')::uuid, "                         \
-    "(x_rec->>'t')::timestamptz, "                                                       \
-    "(x_rec->>'c')::int8 WHERE x_rec->>'d' IS NOT NULL ON CONFLICT (entete_id) DO "      \
-    "NOTHING;\n"
+    "x_rec->>'d', " PG_COMPLETENESS_DAY(                                                 \
+        "(x_rec->>'d')",                                                                 \
+        "(x_rec->>'t')::timestamptz") ", x_contract, x_rec->>'f', (x_rec->>'i')::uuid, " \
+                                      "(x_rec->>'t')::timestamptz, "                     \
+                                      "(x_rec->>'c')::int8 WHERE x_rec->>'d' IS NOT "    \
+                                      "NULL ON CONFLICT (entete_id) DO "                 \
+                                      "NOTHING;\n"
 #define ONLY_NEWER                                                                       \
     "x_o, (x_rec->>'t')::timestamptz, (x_rec->>'s')::int8) ON CONFLICT (contrat, "       \
     "objet) DO UPDATE SET constate_le = EXCLUDED.constate_le, sequence = "               \

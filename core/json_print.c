@@ -65,9 +65,9 @@ static int print_double(double real, struct relais_buf *out)
     char *comma;
 
     if (!isfinite(real))
-        return relais_buf_add_str(out, isnan(real) ? "\"NaN\""
-                                       : real > 0  ? "\"Infinity\""
-                                                   : "\"-Infinity\"");
+        return relais_buf_add_str(out, isnan(real) ? "NaN"
+                                       : real > 0  ? "Infinity"
+                                                   : "-Infinity");
     for (int precision = 15; precision <= 17; precision++) {
         snprintf(text, sizeof(text), "%.*g", precision, real);
         if (strtod(text, NULL) == real)
@@ -81,11 +81,6 @@ static int print_double(double real, struct relais_buf *out)
     return relais_buf_add_str(out, text);
 }
 
-static int print_text(const char *text, struct relais_buf *out)
-{
-    return relais_buf_printf(out, "\"%s\"", text);
-}
-
 static int print_base64(struct relais_slice bytes, struct relais_buf *out)
 {
     return relais_buf_add_char(out, '"') || relais_base64(bytes, out) ||
@@ -94,7 +89,7 @@ static int print_base64(struct relais_slice bytes, struct relais_buf *out)
                : 0;
 }
 
-static int print_scalar(const struct relais_value *v, struct relais_buf *out)
+int relais_value_print_bare(const struct relais_value *v, struct relais_buf *out)
 {
     char text[28];
 
@@ -105,16 +100,40 @@ static int print_scalar(const struct relais_value *v, struct relais_buf *out)
         return relais_buf_printf(out, "%" PRId64, v->number);
     case RELAIS_VALUE_DOUBLE:
         return print_double(v->real, out);
+    case RELAIS_VALUE_DAY:
+        relais_day_format((int32_t)v->number, text);
+        return relais_buf_add_str(out, text);
+    case RELAIS_VALUE_INSTANT:
+        relais_instant_format(v->number, text);
+        return relais_buf_add_str(out, text);
+    default:
+        return relais_buf_add_slice(out, v->text);
+    }
+}
+
+static int print_quoted(const struct relais_value *v, struct relais_buf *out)
+{
+    return relais_buf_add_char(out, '"') || relais_value_print_bare(v, out) ||
+                   relais_buf_add_char(out, '"')
+               ? -1
+               : 0;
+}
+
+static int print_scalar(const struct relais_value *v, struct relais_buf *out)
+{
+    switch (v->kind) {
+    case RELAIS_VALUE_BOOL:
+    case RELAIS_VALUE_LONG:
+        return relais_value_print_bare(v, out);
+    case RELAIS_VALUE_DOUBLE:
+        return isfinite(v->real) ? print_double(v->real, out) : print_quoted(v, out);
     case RELAIS_VALUE_STRING:
         return relais_json_string(out, v->text);
     case RELAIS_VALUE_BYTES:
         return print_base64(v->text, out);
     case RELAIS_VALUE_DAY:
-        relais_day_format((int32_t)v->number, text);
-        return print_text(text, out);
     case RELAIS_VALUE_INSTANT:
-        relais_instant_format(v->number, text);
-        return print_text(text, out);
+        return print_quoted(v, out);
     default:
         return relais_buf_add_str(out, "null");
     }

@@ -70,6 +70,9 @@ struct relais_value *relais_value_copy(struct relais_arena *arena,
 struct relais_value *relais_value_parse(struct relais_arena *arena,
                                         struct relais_slice json,
                                         struct relais_error *err) RELAIS_MUST_CHECK;
+/* Without quotes: a BOOL, LONG, DOUBLE, DAY, INSTANT or STRING as text. */
+int relais_value_print_bare(const struct relais_value *v,
+                            struct relais_buf *out) RELAIS_MUST_CHECK;
 /* Tree -> compact JSON, one line. A double that is no number is written as Avro does, as
  * a text: "NaN", "Infinity", "-Infinity". -1: ceiling of out, or deeper than
  * RELAIS_VALUE_DEPTH_MAX. */
