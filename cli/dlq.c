@@ -40,14 +40,23 @@ static int dlq_names(const char *const *topics, struct relais_buf *out,
     return 0;
 }
 
+/* What others may have written is not to steer a terminal. */
+static const char *plain(struct relais_slice s, char text[256])
+{
+    relais_slice_copy(s, text, 256);
+    for (char *at = text; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = '?';
+    return text[0] ? text : "-";
+}
+
 static const char *header(const struct relais_event *event, const char *name,
                           char text[256])
 {
     struct relais_slice value = {NULL, 0};
 
     value.ptr = relais_event_header(event, name, &value.len);
-    relais_slice_copy(value, text, 256);
-    return value.ptr ? text : "-";
+    return plain(value, text);
 }
 
 /* Where it came from, when, why: never a value. */
@@ -55,26 +64,24 @@ static void list_one(const struct relais_event *event, const struct relais_value
 {
     const char *subject = relais_event_subject(event);
     char when[28], topic[256], partition[256], offset[256], stage[256], why[256];
-    bool of_source = strcmp(subject, PARCAGE) == 0;
     struct relais_slice key;
 
     key.ptr = relais_event_key(event, &key.len);
     relais_instant_format(relais_event_timestamp_ms(event) * 1000, when);
     printf("%s:%" PRId32 ":%" PRId64 " %s ", relais_event_topic(event),
            relais_event_partition(event), relais_event_offset(event), when);
-    if (of_source)
-        printf("source depot=%.*s position=%.*s",
-               (int)relais_value_text(value, "depot").len,
-               relais_value_text(value, "depot").ptr,
-               (int)relais_value_text(value, "position").len,
-               relais_value_text(value, "position").ptr);
+    if (strcmp(subject, PARCAGE) == 0)
+        printf("source depot=%s position=%s",
+               plain(relais_value_text(value, "depot"), topic),
+               plain(relais_value_text(value, "position"), offset));
     else
         printf("puits %s:%s:%s étape=%s %s", header(event, CONNECT "topic", topic),
                header(event, CONNECT "partition", partition),
                header(event, CONNECT "offset", offset),
-               header(event, CONNECT "stage", stage), subject[0] ? subject : "-");
-    printf(" dossier=%.*s %s\n", (int)key.len, key.ptr ? key.ptr : "",
-           header(event, CONNECT "exception.message", why));
+               header(event, CONNECT "stage", stage),
+               plain(relais_slice_str(subject), why));
+    printf(" dossier=%s ", plain(key, topic));
+    puts(header(event, CONNECT "exception.message", why));
 }
 
 static bool is_wanted(const struct relais_event *event, const char *wanted)
@@ -224,6 +231,8 @@ static int run(struct cli *cli)
         relais_error_set(&err, RELAIS_E_KEYRING, "--keys", "%s", strerror(errno));
     else if (!path)
         relais_error_set(&err, RELAIS_E_USAGE, "-c", "le fichier INI est attendu");
+    else if (cli->override_count == CLI_OVERRIDES_MAX)
+        relais_error_set(&err, RELAIS_E_USAGE, "-X", "trop d'options");
     if (!err.code && !again) { /* masked but for a ring that is given here */
         snprintf(ring, sizeof(ring), "keys.file=%s", resolved ? resolved : "");
         cli->overrides[cli->override_count++] = ring;

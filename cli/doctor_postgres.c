@@ -152,15 +152,21 @@ static bool check_writing(struct doctor *d, struct pg_conn *c, const char *schem
     struct relais_error err = RELAIS_ERROR_INIT;
     struct pg_writing_form *f = path ? pg_writing_load(path, &err) : NULL;
     const struct relais_contract *contract = f ? relais_catalog_find(f->contract) : NULL;
+    const struct relais_value *open = NULL, *closed = NULL;
 
+    if (contract) {
+        open = relais_avro_example(contract->schema, true, &arena);
+        closed = relais_avro_example(contract->schema, false, &arena);
+    }
     if (f && !contract)
         relais_error_set(&err, RELAIS_E_CONF_VALUE, f->file, "contract: no message %.60s",
                          f->contract);
-    if (contract && quoted && pg_writing_look_up(c, quoted, &err) == 0 &&
-        pg_writing_bind(f, c, &err) == 0 &&
-        pg_writing_check(f, relais_avro_example(contract->schema, true, &arena),
-                         relais_avro_example(contract->schema, false, &arena),
-                         &err) == 0) {
+    else if (f && (!quoted || !open || !closed))
+        relais_error_set(&err, RELAIS_E_LIMIT, f->file, "more memory than allowed");
+    else if (f && pg_writing_look_up(c, quoted, &err) == 0 &&
+             pg_writing_bind(f, c, &err) == 0)
+        (void)!pg_writing_check(f, open, closed, &err);
+    if (f && !err.code) {
         doctor_ok("correspondance", "%s : %zu tables", f->contract, f->node_count);
         tell_keys(f);
     } else if (path) {
