@@ -1,9 +1,8 @@
 /* Which types of a table's columns a sink takes: those it takes hold the value, the
  * others are named at start. */
-#include "connectors/connector.h"
 #include "core/loop.h"
 #include "helper_core.h"
-#include "helper_pg.h"
+#include "helper_sink.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,53 +15,15 @@
 #define CONTRACT "fr.relais.essai.EvenementEssai"
 #define TOPIC    "dep93.essai.v1"
 
-struct fixture {
-    struct relais_conf *conf;
-    const struct relais_sink_ops *ops;
-    void *sink;
-    struct relais_batch batch;
-    int64_t offset; /* of the next event */
-};
-
-static void open_sink(struct fixture *f)
-{
-    struct relais_error err = RELAIS_ERROR_INIT;
-
-    if (f->sink)
-        f->ops->close(f->sink);
-    if (f->ops->open(&f->sink, f->conf, &err))
-        fail_msg("%s: %s", err.where, err.text);
-}
-
 static int setup(void **state)
 {
-    struct fixture *f = relais_zalloc(sizeof(*f));
-
     free(helper_pg_sql(
-        "DROP SCHEMA IF EXISTS relais CASCADE; CREATE SCHEMA relais;"
-        "CREATE TABLE relais.relais_positions (groupe text, topic text, partition int, "
-        "suivant bigint NOT NULL, epoque bigint NOT NULL, dernier_ms bigint, PRIMARY KEY "
-        "(groupe, topic, "
-        "partition));"
+        "DROP SCHEMA IF EXISTS relais CASCADE; CREATE SCHEMA "
+        "relais;" HELPER_SINK_POSITIONS
         "CREATE TABLE relais.evenement_essai (essai text PRIMARY KEY, entete_id text, "
         "entete_constate_le timestamptz, entete_sequence bigint);"
         "CREATE TABLE relais.evenement_essai_parties (essai text, ordre int, n int)"));
-    f->conf = helper_pg_conf(relais_sink_postgres.keys, NULL);
-    f->ops = relais_sink_postgres.sink;
-    relais_batch_init(&f->batch, 16u << 20);
-    open_sink(f);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    f->ops->close(f->sink);
-    relais_batch_release(&f->batch);
-    relais_conf_free(f->conf);
-    free(f);
+    *state = helper_sink_new(CONTRACT, TOPIC, NULL);
     return 0;
 }
 
@@ -87,8 +48,7 @@ enum { TEXT = 3, BYTES = 7 };
 /* An event with the i-th of them; its value. */
 static const struct relais_value *add_x(struct fixture *f, size_t i)
 {
-    struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_record *rec = relais_batch_add(&f->batch);
+    struct relais_record *rec;
     char json[300];
     struct relais_value *head;
 
@@ -96,13 +56,7 @@ static const struct relais_value *add_x(struct fixture *f, size_t i)
              "{\"essai\":\"%s\",\"entete\":{\"id\":\"%s\",\"constate_le\":1,"
              "\"sequence\":1},\"parties\":[{\"n\":1}],\"x\":%s}",
              values[i].name, values[i].name, values[i].json);
-    rec->kind = RELAIS_RECORD_EVENT;
-    rec->schema = CONTRACT;
-    rec->topic = TOPIC;
-    rec->offset = f->offset++;
-    rec->value = relais_value_parse(&f->batch.arena, relais_slice_str(json), &err);
-    if (!rec->value)
-        fail_msg("%s: %s", json, err.text);
+    rec = helper_sink_add(f, json);
     head = relais_value_get(rec->value, "entete");
     relais_value_get(head, "constate_le")->kind = RELAIS_VALUE_INSTANT;
     relais_value_get(rec->value, "x")->kind = values[i].kind;
@@ -175,7 +129,7 @@ static void test_pg_column_takes_what_it_holds_and_is_named_else(void **state)
             char word[16];
             int rc;
 
-            open_sink(f);
+            helper_sink_open(f);
             rc = f->ops->expect(f->sink, CONTRACT, v, v, &err);
             snprintf(word, sizeof(word), " %s ", values[i].name);
             if ((rc == 0) != (strstr(types[t].takes, word) != NULL))
@@ -201,10 +155,10 @@ static void test_pg_column_of_a_protected_field_is_of_either_form(void **state)
     free(helper_pg_sql("ALTER TABLE relais.evenement_essai ADD x text"));
     assert_int_equal(f->ops->expect(f->sink, CONTRACT, open, closed, &err), 0);
     free(helper_pg_sql("ALTER TABLE relais.evenement_essai DROP x, ADD x bytea"));
-    open_sink(f);
+    helper_sink_open(f);
     assert_int_equal(f->ops->expect(f->sink, CONTRACT, open, closed, &err), 0);
     free(helper_pg_sql("ALTER TABLE relais.evenement_essai DROP x, ADD x int"));
-    open_sink(f);
+    helper_sink_open(f);
     assert_int_equal(f->ops->expect(f->sink, CONTRACT, open, closed, &err), -1);
 }
 
@@ -251,7 +205,8 @@ static void test_pg_column_that_changed_is_named_after_a_lost_connection(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(test_pg_column_##name, setup, teardown)
+#define T(name)                                                                          \
+    cmocka_unit_test_setup_teardown(test_pg_column_##name, setup, helper_sink_teardown)
         T(takes_what_it_holds_and_is_named_else),
         T(of_a_protected_field_is_of_either_form),
         T(of_a_list_is_checked_too),

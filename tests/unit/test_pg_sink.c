@@ -1,9 +1,8 @@
 /* connectors/sink_postgres against a server: which state a row ends in, what is written
  * once, and who may write. */
-#include "connectors/connector.h"
 #include "core/loop.h"
 #include "helper_core.h"
-#include "helper_pg.h"
+#include "helper_sink.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,25 +23,11 @@ static const struct relais_conf_key backlog_keys[] = {
     {"sink", "batch_records", RELAIS_CONF_INTEGER, 1, 10, .def = "3", .doc = "essai"},
     {0}};
 
-struct fixture {
-    struct relais_conf *conf;
-    const struct relais_sink_ops *ops;
-    void *sink;
-    struct relais_batch batch;
-    int64_t offset; /* of the next event */
-};
-
 static int setup(void **state)
 {
-    struct fixture *f = relais_zalloc(sizeof(*f));
-    struct relais_error err = RELAIS_ERROR_INIT;
-
     free(helper_pg_sql(
-        "DROP SCHEMA IF EXISTS relais CASCADE; CREATE SCHEMA relais;"
-        "CREATE TABLE relais.relais_positions (groupe text, topic text, partition int, "
-        "suivant bigint NOT NULL, epoque bigint NOT NULL, dernier_ms bigint, PRIMARY KEY "
-        "(groupe, topic, "
-        "partition));"
+        "DROP SCHEMA IF EXISTS relais CASCADE; CREATE SCHEMA "
+        "relais;" HELPER_SINK_POSITIONS
         "CREATE TABLE relais.evenement_essai (essai text PRIMARY KEY, entete_id text NOT "
         "NULL, entete_constate_le timestamptz NOT NULL, entete_sequence bigint NOT NULL, "
         "entete_origine_depot text, n int CHECK (n < 1000), foyer_commune text, secret "
@@ -52,49 +37,8 @@ static int setup(void **state)
         "CREATE TABLE relais.evenement_essai_mots (essai text, ordre int, valeur text);"
         "CREATE TABLE relais.evenement_essai_historique (entete_id text PRIMARY KEY, "
         "essai text, n int, autre text)"));
-    f->conf = helper_pg_conf(relais_sink_postgres.keys, NULL);
-    f->ops = relais_sink_postgres.sink;
-    relais_batch_init(&f->batch, 16u << 20);
-    if (f->ops->open(&f->sink, f->conf, &err))
-        fail_msg("%s: %s", err.where, err.text);
-    *state = f;
+    *state = helper_sink_new(CONTRACT, TOPIC, NULL);
     return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    f->ops->close(f->sink);
-    relais_batch_release(&f->batch);
-    relais_conf_free(f->conf);
-    free(f);
-    return 0;
-}
-
-/* Takes partition 0; the position. */
-static int64_t own(struct fixture *f, void *sink)
-{
-    struct relais_position list = {TOPIC, 0, -7, 0};
-    struct relais_error err = RELAIS_ERROR_INIT;
-
-    if (f->ops->positions(sink, "g", &list, 1, &err))
-        fail_msg("%s: %s", err.where, err.text);
-    return list.next;
-}
-
-static void add(struct fixture *f, const char *json)
-{
-    struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_record *rec = relais_batch_add(&f->batch);
-
-    rec->kind = RELAIS_RECORD_EVENT;
-    rec->schema = CONTRACT;
-    rec->topic = TOPIC;
-    rec->offset = f->offset++;
-    rec->value = relais_value_parse(&f->batch.arena, relais_slice_str(json), &err);
-    if (!rec->value)
-        fail_msg("%s: %s", json, err.text);
 }
 
 /* An event of object `o` with id, day of January, sequence, n. */
@@ -109,26 +53,7 @@ static void event(struct fixture *f, const char *o, const char *id, int day, int
         "00:00Z\",\"sequence\":%d,\"origine\":{\"depot\":\"d\"}},\"n\":%d,\"parties\":[{"
         "\"n\":%d},{\"n\":%d}]}",
         o, id, day, sequence, n, n, n + 1);
-    add(f, json);
-}
-
-static int write_batch(struct fixture *f, void *sink, size_t *done,
-                       struct relais_error *err)
-{
-    int rc = f->ops->write(sink, &f->batch, done, err);
-
-    relais_batch_reset(&f->batch);
-    return rc;
-}
-
-static void must_write(struct fixture *f)
-{
-    struct relais_error err = RELAIS_ERROR_INIT;
-    size_t count = f->batch.count, done;
-
-    if (write_batch(f, f->sink, &done, &err))
-        fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
-    assert_int_equal(done, count);
+    helper_sink_add(f, json);
 }
 
 static void row_is(const char *select, const char *want)
@@ -168,7 +93,7 @@ static void paid(struct fixture *f, const char *id, const char *depot, const cha
              "\"id\":\"%s\",\"constate_le\":\"%s\",\"sequence\":1,\"origine\":{\"depot\":"
              "\"%s\"}}}",
              id, centimes, id, when, depot);
-    add(f, json);
+    helper_sink_add(f, json);
 }
 
 static void control(struct fixture *f, const char *depot, const char *day, int sequence,
@@ -182,7 +107,7 @@ static void control(struct fixture *f, const char *depot, const char *day, int s
              "\",\"fait\":\"EMIS\",\"nombre\":%d,\"centimes\":%d},{\"sujet\":"
              "\"fr.relais.ailleurs.X\",\"fait\":\"A\",\"nombre\":9,\"centimes\":9}]}",
              depot, day, sequence, count, centimes);
-    add(f, json);
+    helper_sink_add(f, json);
     f->batch.last->schema = "fr.relais.control.EvenementControle";
 }
 
@@ -199,15 +124,15 @@ static void test_pg_sink_newest_state_stays(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(own(f, f->sink), -1);
+    assert_int_equal(helper_sink_own(f, f->sink), -1);
     event(f, "a", "1", 2, 5, 10);
     event(f, "b", "2", 2, 5, 20);
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(ROWS, "a10 b20");
     event(f, "a", "3", 1, 9, 11); /* older */
     event(f, "b", "4", 2, 6, 21); /* same time, later sequence */
     event(f, "b", "2", 2, 5, 20); /* again */
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(ROWS, "a10 b21");
     row_is(NEXT, "5");
 }
@@ -216,11 +141,11 @@ static void test_pg_sink_within_a_batch_the_newest_wins_whatever_its_place(void 
 {
     struct fixture *f = *state;
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     event(f, "a", "1", 1, 1, 1);
     event(f, "a", "3", 3, 3, 3);
     event(f, "a", "2", 2, 2, 2);
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(ROWS, "a3");
     row_is("SELECT string_agg(n::text, ' ' ORDER BY ordre) FROM "
            "relais.evenement_essai_parties",
@@ -234,15 +159,16 @@ static void test_pg_sink_lists_follow_their_object(void **state)
 {
     struct fixture *f = *state;
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     event(f, "a", "1", 1, 1, 1);
-    must_write(f);
-    add(f,
+    helper_sink_must_write(f);
+    helper_sink_add(
+        f,
         "{\"essai\":\"a\",\"entete\":{\"id\":\"2\",\"constate_le\":\"2026-01-02T00:00:"
         "00Z\","
         "\"sequence\":2},\"parties\":[{\"n\":7,\"roles\":[{\"x\":\"l'é\\t\\\\\\n\"}]}],"
         "\"mots\":[\"un\",\"d\\teux\"]}");
-    must_write(f);
+    helper_sink_must_write(f);
     row_is("SELECT string_agg(ordre || ':' || n || ':' || (roles->0->>'x'), ' ') FROM "
            "relais.evenement_essai_parties",
            "1:7:l'é\t\\\n");
@@ -250,7 +176,7 @@ static void test_pg_sink_lists_follow_their_object(void **state)
            "relais.evenement_essai_mots",
            "1un,2d\teux");
     event(f, "a", "0", 1, 0, 9); /* older: its list does not come either */
-    must_write(f);
+    helper_sink_must_write(f);
     row_is("SELECT count(*) FROM relais.evenement_essai_parties", "1");
 }
 
@@ -260,8 +186,9 @@ static void test_pg_sink_values_of_every_kind(void **state)
     struct relais_record *rec;
     struct relais_arena *arena = &f->batch.arena;
 
-    own(f, f->sink);
-    add(f, "{\"essai\":\"a\",\"entete\":{\"id\":\"1\",\"constate_le\":\"2026-01-02T00:00:"
+    helper_sink_own(f, f->sink);
+    helper_sink_add(
+        f, "{\"essai\":\"a\",\"entete\":{\"id\":\"1\",\"constate_le\":\"2026-01-02T00:00:"
            "00Z\","
            "\"sequence\":2},\"foyer\":{\"commune\":\"93008\"},\"libre\":{\"a\":[1,true,"
            "null]}}");
@@ -270,7 +197,7 @@ static void test_pg_sink_values_of_every_kind(void **state)
     rec->value->last->text = RELAIS_SLICE("\1\377");
     assert_non_null(relais_value_add(arena, rec->value, "secret", RELAIS_VALUE_BYTES));
     rec->value->last->text = RELAIS_SLICE("closed");
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(
         "SELECT foyer_commune || encode(brut, 'hex') || libre::text || (secret IS NULL) "
         "FROM relais.evenement_essai",
@@ -284,7 +211,7 @@ static void test_pg_sink_one_bad_record_is_named_and_the_rest_is_written(void **
     struct relais_position parked = {TOPIC, 0, 38, 0};
     size_t done;
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     for (int i = 0; i < 100; i++) {
         char o[8], id[8];
 
@@ -318,10 +245,10 @@ static void test_pg_sink_a_nul_is_a_bad_record(void **state)
     struct relais_error err = RELAIS_ERROR_INIT;
     size_t done;
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     event(f, "a", "1", 1, 1, 1);
     event(f, "b\\u0000", "2", 1, 1, 1);
-    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_PG_ROW);
     assert_int_equal(done, 1);
     row_is(ROWS, "a1");
@@ -333,7 +260,7 @@ static void test_pg_sink_parked_alone_moves_the_position_at_flush(void **state)
     struct relais_error err = RELAIS_ERROR_INIT;
     struct relais_position parked = {TOPIC, 0, 12, 0};
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     (f->ops->skip)(f->sink, &parked);
     row_is(NEXT, "-1");
     assert_int_equal(f->ops->flush(f->sink, &err), 0);
@@ -347,20 +274,20 @@ static void test_pg_sink_zombie_writes_nothing(void **state)
     void *other;
     size_t done;
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     event(f, "a", "1", 1, 1, 1);
-    must_write(f);
+    helper_sink_must_write(f);
     assert_int_equal(f->ops->open(&other, f->conf, &err), 0);
-    assert_int_equal(own(f, other), 1);
+    assert_int_equal(helper_sink_own(f, other), 1);
     event(f, "a", "2", 9, 9, 9);
-    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_FENCED);
     assert_int_equal(done, 0);
     row_is(ROWS, "a1");
     f->offset = 1;
     event(f, "a", "3", 2, 2, 2);
     relais_error_clear(&err);
-    assert_int_equal(write_batch(f, other, &done, &err), 0);
+    assert_int_equal(helper_sink_write(f, other, &done, &err), 0);
     row_is(ROWS, "a2");
     f->ops->close(other);
 }
@@ -369,13 +296,13 @@ static void test_pg_sink_repeats_below_the_position_are_passed(void **state)
 {
     struct fixture *f = *state;
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     event(f, "a", "1", 1, 1, 1);
-    must_write(f);
+    helper_sink_must_write(f);
     f->offset = 0;
     event(f, "z", "9", 1, 1, 1); /* offset 0 is done */
     event(f, "b", "2", 1, 1, 2);
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(ROWS, "a1 b2");
 }
 
@@ -394,7 +321,7 @@ static void test_pg_sink_lost_connections_write_once(void **state)
         "PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$;"
         "CREATE TRIGGER compte BEFORE INSERT ON relais.evenement_essai FOR EACH ROW "
         "EXECUTE FUNCTION relais.compte()"));
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     for (int i = 0; i < 12; i++) {
         struct relais_error err = RELAIS_ERROR_INIT;
         char o[8], id[8];
@@ -414,7 +341,7 @@ static void test_pg_sink_lost_connections_write_once(void **state)
             if (i == 5 && tries == 0)
                 free(helper_pg_sql("CREATE TABLE public.deja ()"));
             if (err.code == RELAIS_E_FENCED) { /* a crash lost what was committed */
-                int64_t next = own(f, f->sink);
+                int64_t next = helper_sink_own(f, f->sink);
 
                 assert_true(next <= f->offset);
             } else {
@@ -437,16 +364,16 @@ static void test_pg_sink_position_that_went_back_is_asked_anew(void **state)
     struct relais_error err = RELAIS_ERROR_INIT;
     size_t done;
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     event(f, "a", "1", 1, 1, 1);
     event(f, "a", "2", 2, 2, 2);
-    must_write(f);
+    helper_sink_must_write(f);
     /* as a restored backup has it */
     free(helper_pg_sql("UPDATE relais.relais_positions SET suivant = 1"));
     event(f, "a", "3", 3, 3, 3);
-    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_FENCED);
-    assert_int_equal(own(f, f->sink), 1);
+    assert_int_equal(helper_sink_own(f, f->sink), 1);
 }
 
 static void test_pg_sink_the_application_s_columns_are_not_touched(void **state)
@@ -473,9 +400,9 @@ static void test_pg_sink_the_application_s_columns_are_not_touched(void **state)
     conf = helper_pg_conf_at(dsn, relais_sink_postgres.keys, NULL);
     if (f->ops->open(&sink, conf, &err))
         fail_msg("%s: %s", err.where, err.text);
-    own(f, sink);
+    helper_sink_own(f, sink);
     event(f, "a", "1", 1, 1, 1);
-    if (write_batch(f, sink, &done, &err))
+    if (helper_sink_write(f, sink, &done, &err))
         fail_msg("%s: %s", err.where, err.text);
     row_is("SELECT note || n FROM relais.evenement_essai", "a voir1");
     f->ops->close(sink);
@@ -494,15 +421,15 @@ static void test_pg_sink_proves_that_nothing_is_missing(void **state)
     relais_conf_admit(f->conf, sink_keys);
     f->ops->close(f->sink);
     assert_int_equal(f->ops->open(&f->sink, f->conf, &err), 0);
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     paid(f, "1", "0123456789abcdef", "2026-01-01T10:00:00Z", 100);
     paid(f, "2", "0123456789abcdef", "2026-01-01T10:00:00Z", 250);
     control(f, "0123456789abcdef", "2026-01-01", 1, 3, 400);
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(PROOF, "0123456789abcdef -infinity 3 2 400 350");
     paid(f, "2", "0123456789abcdef", "2026-01-01T10:00:00Z", 250); /* again */
     paid(f, "3", "0123456789abcdef", "2026-01-01T10:00:00Z", 50);
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(PROOF, "0123456789abcdef -infinity 3 3 400 400");
     /* a log's days are Paris's; a later control event of a day replaces the earlier */
     paid(f, "4", "relais_slot", "2026-01-31T22:30:00Z", 1);
@@ -511,12 +438,12 @@ static void test_pg_sink_proves_that_nothing_is_missing(void **state)
     control(f, "relais_slot", "2026-02-01", 3, 7, 7);
     control(f, "relais_slot", "2026-02-01", 4, 1, 2);
     control(f, "relais_slot", "2026-02-01", 3, 7, 7);
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(PROOF, "0123456789abcdef -infinity 3 3 400 400,relais_slot 2026-01-31 1 1 1 "
                   "1,relais_slot 2026-02-01 1 1 2 2");
     /* a record that was refused is not counted */
     event(f, "bad", "9", 1, 1, 5000);
-    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     row_is("SELECT count(*) FROM relais.relais_recus", "5");
 }
 
@@ -526,10 +453,10 @@ static void test_pg_sink_absent_table_says_how_to_make_it(void **state)
     struct relais_error err = RELAIS_ERROR_INIT;
     size_t done;
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     event(f, "a", "1", 1, 1, 1);
     f->batch.first->schema = "fr.essai.EvenementAbsent";
-    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_PG_SCHEMA);
     assert_string_equal(err.where, "evenement_absent");
     assert_non_null(strstr(err.text, "relais sink ddl"));
@@ -539,7 +466,7 @@ static void test_pg_sink_large_batches_go_whole(void **state)
 {
     struct fixture *f = *state;
 
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 5000; i++) {
             char o[16], id[16];
@@ -548,7 +475,7 @@ static void test_pg_sink_large_batches_go_whole(void **state)
             snprintf(id, sizeof(id), "%d", round * 5000 + i);
             event(f, o, id, 1 + round, i, i % 900);
         }
-        must_write(f);
+        helper_sink_must_write(f);
     }
     row_is("SELECT count(*) || ' ' || sum(n) FROM relais.evenement_essai",
            "2500 1093750");
@@ -566,7 +493,7 @@ static void with_backlog(struct fixture *f)
     relais_conf_admit(f->conf, backlog_keys);
     if (f->ops->open(&f->sink, f->conf, &err))
         fail_msg("%s: %s", err.where, err.text);
-    own(f, f->sink);
+    helper_sink_own(f, f->sink);
 }
 
 static void three(struct fixture *f, int from, int n)
@@ -586,18 +513,18 @@ static void test_pg_sink_full_batches_are_durable_with_the_next_call(void **stat
 
     with_backlog(f);
     three(f, 1, 10);
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(NEXT, "-1");
     three(f, 4, 20);
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(NEXT, "3");
     row_is(ROWS, "110 210 310");
     assert_int_equal(f->ops->flush(f->sink, &err), 0);
     row_is(NEXT, "6");
     three(f, 7, 30);
-    must_write(f);
+    helper_sink_must_write(f);
     event(f, "x", "99", 1, 1, 40); /* not full: at once, with what was before */
-    must_write(f);
+    helper_sink_must_write(f);
     row_is(NEXT, "10");
     row_is(ROWS, "110 210 310 420 520 620 730 830 930 x40");
     row_is("SELECT count(*) FROM relais.evenement_essai_parties", "20");
@@ -615,13 +542,13 @@ static void test_pg_sink_what_failed_ahead_is_read_again(void **state)
     event(f, "a", "1", 1, 1, 1);
     event(f, "b", "2", 1, 1, 5000); /* n < 1000 */
     event(f, "c", "3", 1, 1, 3);
-    must_write(f);
+    helper_sink_must_write(f);
     three(f, 4, 4);
-    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_REREAD);
     assert_int_equal(done, 0);
     f->ops->revoked(f->sink);
-    assert_int_equal(own(f, f->sink), -1);
+    assert_int_equal(helper_sink_own(f, f->sink), -1);
     row_is(ROWS, "");
 
     f->offset = 0;
@@ -629,7 +556,7 @@ static void test_pg_sink_what_failed_ahead_is_read_again(void **state)
     event(f, "a", "1", 1, 1, 1);
     event(f, "b", "2", 1, 1, 5000);
     event(f, "c", "3", 1, 1, 3);
-    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_PG_ROW);
     assert_int_equal(done, 1);
     row_is(ROWS, "a1");
@@ -643,27 +570,28 @@ static void test_pg_sink_what_was_ahead_goes_with_the_partition(void **state)
 
     with_backlog(f);
     three(f, 1, 10);
-    must_write(f);
+    helper_sink_must_write(f);
     f->ops->revoked(f->sink);
-    assert_int_equal(own(f, f->sink), -1);
+    assert_int_equal(helper_sink_own(f, f->sink), -1);
     row_is(ROWS, "");
     f->offset = 0;
     three(f, 1, 10);
-    must_write(f);
+    helper_sink_must_write(f);
     three(f, 4, 10);
     free(helper_pg_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
                        "pid <> pg_backend_pid() AND application_name LIKE 'relais/%'"));
-    assert_int_equal(write_batch(f, f->sink, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_REREAD);
     f->ops->revoked(f->sink);
-    assert_int_equal(own(f, f->sink), -1);
+    assert_int_equal(helper_sink_own(f, f->sink), -1);
     row_is(ROWS, "");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(test_pg_sink_##name, setup, teardown)
+#define T(name)                                                                          \
+    cmocka_unit_test_setup_teardown(test_pg_sink_##name, setup, helper_sink_teardown)
         T(newest_state_stays),
         T(within_a_batch_the_newest_wins_whatever_its_place),
         T(lists_follow_their_object),

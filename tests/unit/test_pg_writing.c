@@ -1,9 +1,8 @@
 /* sink_postgres by a mapping into tables of WebRSA: which rows are found, changed, made
  * and deleted, and which are never touched. */
-#include "connectors/connector.h"
 #include "core/loop.h"
 #include "helper_core.h"
-#include "helper_pg.h"
+#include "helper_sink.h"
 #include "schemas/catalog.h"
 
 #include <libpq-fe.h>
@@ -18,30 +17,14 @@
 #define CONTRACT "fr.relais.eligibility.EvenementDroit"
 #define TOPIC    "dep93.eligibility.v1"
 
-struct fixture {
-    struct relais_conf *conf;
-    void *sink;
-    struct relais_batch batch;
-    int64_t offset;
-};
-
-static const struct relais_sink_ops *ops;
-
 static int setup(void **state)
 {
-    struct fixture *f = relais_zalloc(sizeof(*f));
-    struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_position list = {TOPIC, 0, -1, 0};
+    struct fixture *f;
 
-    ops = relais_sink_postgres.sink;
     free(helper_pg_sql(
         "SET client_min_messages = warning; DROP SCHEMA IF EXISTS relais CASCADE; DROP "
         "SCHEMA public CASCADE; CREATE SCHEMA "
-        "public; CREATE SCHEMA relais;"
-        "CREATE TABLE relais.relais_positions (groupe text, topic text, partition int, "
-        "suivant bigint NOT NULL, epoque bigint NOT NULL, dernier_ms bigint, PRIMARY KEY "
-        "(groupe, topic, "
-        "partition));"
+        "public; CREATE SCHEMA relais;" HELPER_SINK_POSITIONS
         "CREATE TABLE relais.relais_recus (entete_id uuid PRIMARY KEY, depot text, jour "
         "date, sujet text, fait text, constate_le timestamptz, centimes bigint);"
         "CREATE TABLE relais.relais_controles (depot text, jour date, sujet text, fait "
@@ -52,13 +35,10 @@ static int setup(void **state)
         "CREATE TABLE relais.relais_lignes (contrat text, objet text NOT NULL, nom text, "
         "ligne text, PRIMARY KEY (contrat, nom, ligne))"));
     helper_pg_file("tests/data/webrsa/schema.sql");
-    f->conf = helper_pg_conf(relais_sink_postgres.keys,
-                             "mapping = docs/exemples/webrsa-puits.json\n"
-                             "statement_timeout_ms = 3000\n");
-    relais_batch_init(&f->batch, 16u << 20);
-    if (ops->open(&f->sink, f->conf, &err) ||
-        ops->positions(f->sink, "g", &list, 1, &err))
-        fail_msg("%s: %s", err.where, err.text);
+    f = helper_sink_new(CONTRACT, TOPIC,
+                        "mapping = docs/exemples/webrsa-puits.json\n"
+                        "statement_timeout_ms = 3000\n");
+    helper_sink_own(f, f->sink);
     *state = f;
     return 0;
 }
@@ -68,20 +48,9 @@ static int expect(struct fixture *f, const char *contract, struct relais_error *
 {
     const struct relais_contract *c = relais_catalog_find(contract);
 
-    return ops->expect(f->sink, c->name,
-                       relais_avro_example(c->schema, true, &f->batch.arena),
-                       relais_avro_example(c->schema, false, &f->batch.arena), err);
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    ops->close(f->sink);
-    relais_batch_release(&f->batch);
-    relais_conf_free(f->conf);
-    free(f);
-    return 0;
+    return f->ops->expect(f->sink, c->name,
+                          relais_avro_example(c->schema, true, &f->batch.arena),
+                          relais_avro_example(c->schema, false, &f->batch.arena), err);
 }
 
 /* ---- events ---- */
@@ -111,8 +80,7 @@ static struct relais_record *event(struct fixture *f, int day, int sequence,
                                    const char *body)
 {
     struct relais_buf json = RELAIS_BUF_INIT(65536);
-    struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_record *rec = relais_batch_add(&f->batch);
+    struct relais_record *rec;
 
     assert_int_equal(
         relais_buf_printf(&json,
@@ -122,39 +90,15 @@ static struct relais_record *event(struct fixture *f, int day, int sequence,
                           "\"0123456789abcdef\"}},\"fait\":\"OUVERTURE\",%s}",
                           (int)f->offset, day, sequence, body),
         0);
-    rec->kind = RELAIS_RECORD_EVENT;
-    rec->schema = CONTRACT;
-    rec->topic = TOPIC;
-    rec->offset = f->offset++;
-    rec->value = relais_value_parse(&f->batch.arena, relais_buf_slice(&json), &err);
-    if (!rec->value)
-        fail_msg("%s: %s", json.data, err.text);
+    rec = helper_sink_add(f, json.data);
     relais_buf_release(&json);
     return rec;
-}
-
-static int write_batch(struct fixture *f, size_t *done, struct relais_error *err)
-{
-    int rc = ops->write(f->sink, &f->batch, done, err);
-
-    relais_batch_reset(&f->batch);
-    return rc;
-}
-
-static void must_write(struct fixture *f)
-{
-    struct relais_error err = RELAIS_ERROR_INIT;
-    size_t count = f->batch.count, done;
-
-    if (write_batch(f, &done, &err))
-        fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
-    assert_int_equal(done, count);
 }
 
 static void write_one(struct fixture *f, int day, int sequence, const char *body)
 {
     event(f, day, sequence, body);
-    must_write(f);
+    helper_sink_must_write(f);
 }
 
 static void refused_at(struct fixture *f, int64_t offset, const char *body,
@@ -166,7 +110,7 @@ static void refused_at(struct fixture *f, int64_t offset, const char *body,
 
     f->offset = offset;
     event(f, 2, 2, body);
-    assert_int_equal(write_batch(f, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     snprintf(all, sizeof(all), "%s %s: %s", relais_error_name(err.code), err.where,
              err.text);
     if (err.code != code || !strstr(all, told))
@@ -302,7 +246,7 @@ static void test_pg_writing_older_states_never_win(void **state)
     row_is("SELECT etatdosrsa FROM situationsdossiersrsa", "5");
     event(f, 6, 5, HEAD ",\"etat\":\"SUSPENDU_DROIT\"");
     event(f, 6, 4, OPEN);
-    must_write(f);
+    helper_sink_must_write(f);
     row_is("SELECT etatdosrsa FROM situationsdossiersrsa", "3");
     row_is("SELECT count(*) FROM relais.relais_recus", "4");
 }
@@ -530,7 +474,7 @@ static void test_pg_writing_closed_fields_change_nothing(void **state)
     for (v = rec->value->last->child->child; v; v = v->next)
         if (strcmp(v->name, "nir") == 0)
             v->kind = RELAIS_VALUE_BYTES;
-    must_write(f);
+    helper_sink_must_write(f);
     row_is("SELECT nomvoie FROM adresses", "NEUVE");
     row_is("SELECT rgadr || dtemm FROM adressesfoyers", "012024-09-01");
     row_is(PERSONS, "ZOE/2900293001002");
@@ -539,7 +483,7 @@ static void test_pg_writing_closed_fields_change_nothing(void **state)
     for (v = rec->value->child; v; v = v->next)
         if (strcmp(v->name, "numero_demande") == 0 || strcmp(v->name, "matricule") == 0)
             v->kind = RELAIS_VALUE_BYTES;
-    assert_int_equal(write_batch(f, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_KEYRING);
     assert_string_equal(err.where, "webrsa-puits.json: dossier.find");
 }
@@ -584,7 +528,7 @@ static void test_pg_writing_one_refused_case_leaves_the_others(void **state)
             if (strcmp(v->name, "dossier") == 0)
                 v->text = relais_arena_printf(&f->batch.arena, "d%d", i);
     }
-    assert_int_equal(write_batch(f, &done, &err), -1);
+    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_PG_ROW);
     assert_int_equal(done, 270);
     row_is("SELECT count(*) FROM dossiers", "270");
@@ -629,12 +573,12 @@ static void test_pg_writing_waits_for_locks_of_others(void **state)
         PQclear(PQexec(other, "BEGIN"));
         PQclear(PQexec(other, locks[i]));
         event(f, 2 + i, 2 + i, i % 2 ? HEAD ",\"etat\":\"CLOS\"" : OPEN);
-        assert_int_equal(ops->write(f->sink, &f->batch, &done, &err), -1);
+        assert_int_equal(f->ops->write(f->sink, &f->batch, &done, &err), -1);
         assert_int_equal(err.code, RELAIS_E_PG_DOWN); /* its time is over: again later */
         assert_int_equal(done, 0);
         PQclear(PQexec(other, "COMMIT"));
         PQfinish(other);
-        must_write(f);
+        helper_sink_must_write(f);
     }
     row_is("SELECT concat_ws(' ', numcli, etatdosrsa) FROM dossiers d JOIN "
            "situationsdossiersrsa s ON s.dossier_id = d.id",
@@ -650,18 +594,20 @@ static void test_pg_writing_the_example_fits_its_contract_and_no_other(void **st
     /* a topic of other events only: the file is never used */
     if (expect(f, "EvenementPaiement", &err))
         fail_msg("%s: %s", err.where, err.text);
-    assert_int_equal(ops->positions(f->sink, "g", &list, 1, &err), -1);
+    assert_int_equal(f->ops->positions(f->sink, "g", &list, 1, &err), -1);
     assert_int_equal(err.code, RELAIS_E_CONF_VALUE);
     assert_non_null(strstr(err.text, "EvenementDroit"));
     relais_error_clear(&err);
-    if (expect(f, "EvenementDroit", &err) || ops->positions(f->sink, "g", &list, 1, &err))
+    if (expect(f, "EvenementDroit", &err) ||
+        f->ops->positions(f->sink, "g", &list, 1, &err))
         fail_msg("%s: %s", err.where, err.text);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(test_pg_writing_##name, setup, teardown)
+#define T(name)                                                                          \
+    cmocka_unit_test_setup_teardown(test_pg_writing_##name, setup, helper_sink_teardown)
         T(a_new_case_makes_its_rows),
         T(the_same_state_changes_nothing),
         T(changes_keep_ids),
