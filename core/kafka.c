@@ -383,6 +383,7 @@ bool relais_kafka_destroy(rd_kafka_t *rk, int seconds)
 {
     struct farewell *f;
     struct timespec until;
+    pthread_condattr_t attr;
     pthread_t thread;
     bool left;
 
@@ -391,14 +392,18 @@ bool relais_kafka_destroy(rd_kafka_t *rk, int seconds)
     f = relais_zalloc(sizeof(*f));
     f->rk = rk;
     pthread_mutex_init(&f->mutex, NULL);
-    pthread_cond_init(&f->cond, NULL);
+    /* a wall clock that is set back must not lengthen the deadline */
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&f->cond, &attr);
+    pthread_condattr_destroy(&attr);
     if (pthread_create(&thread, NULL, destroy_thread, f)) {
         rd_kafka_destroy(rk);
         farewell_free(f);
         return false;
     }
     pthread_detach(thread);
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += seconds;
     pthread_mutex_lock(&f->mutex);
     while (!f->done && pthread_cond_timedwait(&f->cond, &f->mutex, &until) == 0)

@@ -372,10 +372,7 @@ int source_start(struct source *s, unsigned how, int64_t *objects_out,
     rc = 0;
 out:
     store_abort(s->store);
-    if (st->rk) {
-        rd_kafka_consumer_close(st->rk);
-        relais_kafka_destroy(st->rk, 5);
-    }
+    relais_kafka_destroy(st->rk, 5); /* closes it, too, within that time */
     for (size_t i = 0; i < st->schema_count; i++)
         relais_avro_resolution_free(st->schemas[i].version.resolution);
     relais_arena_release(&st->replay.arena);
