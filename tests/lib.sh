@@ -17,6 +17,12 @@
 #   history FOLDER [OPTION=VALUE]...  invented CNAF files and what must come of them;
 #                             nth FOLDER N: its N-th file
 #   cnaf FOLDER [LINES]       FOLDER/relais.ini of a CNAF source with FOLDER/depot
+#   webrsa FOLDER FROM TO     WebRSA's tables with dossiers FROM to TO, their publication, and
+#                             FOLDER/relais.ini of source_postgres_table by the example mapping;
+#                             webrsa_full: their old rows are whole in the log
+#   outbox FOLDER [DSN]       FOLDER/relais.ini of source_postgres_outbox, its table and publication
+#   base FOLDER TOPICS [DSN]  FOLDER/relais.ini of sink_postgres; <LINES of [sink] and [connector]
+#   outbox_arrived FILE...    what writers wrote (outbox.py) is in the topic, in its order
 #   drop FOLDER FILE [NAME]   as if the CAF had put it there
 #   source_once FOLDER        what is there is published; the status is the source's
 #   read_topics FILE FAMILY... every event of the territory's topics, as JSON lines
@@ -143,6 +149,42 @@ cnaf() {
 		[ $# -lt 2 ] || printf '%s\n' "$2"
 		printf '[connector]\nname = source_cnaf_beneficiaire\ndepot = depot\nquiet_ms = 100\n'
 	} | conf "$1/relais.ini"
+}
+webrsa_tables="dossiers situationsdossiersrsa suspensionsdroits suspensionsversements detailsdroitsrsa detailscalculsdroitsrsa avispcgdroitsrsa reducsrsa foyers adressesfoyers adresses personnes prestations calculsdroitsrsa"
+webrsa() {
+	local f
+	for f in schema dossiers; do psql -X -q -v ON_ERROR_STOP=1 "$pg_url" -f tests/data/webrsa/$f.sql >/dev/null || return 1; done
+	pg sql "
+	INSERT INTO dossiers (numdemrsa, dtdemrsa, numorg, fonorg, matricule, ideparte)
+	  SELECT lpad(i::text, 8, '0') || '093', '2025-01-01', '931', 'CAF', lpad(i::text, 7, '0') || '00000000', '093'
+	  FROM generate_series($2, $3) i;
+	INSERT INTO foyers (dossier_id, sitfam) SELECT id, 'CEL' FROM dossiers WHERE id > 1000;
+	INSERT INTO personnes (foyer_id, nom, prenom, nomnai, dtnai) SELECT id, 'INVENTE', 'NUMERO ' || id, 'INVENTE', '1990-01-01' FROM foyers WHERE id > 1000;
+	INSERT INTO prestations (personne_id, natprest, rolepers) SELECT id, 'RSA', 'DEM' FROM personnes WHERE id > 1000;
+	INSERT INTO situationsdossiersrsa (dossier_id, etatdosrsa) SELECT id, '2' FROM dossiers WHERE id > 1000;
+	INSERT INTO detailsdroitsrsa (dossier_id, nbenfautcha) SELECT id, 0 FROM dossiers WHERE id > 1000;
+	INSERT INTO detailscalculsdroitsrsa (detaildroitrsa_id, natpf, ddnatdro, mtrsavers) SELECT id, 'RSD', '2026-01-01', 500 FROM detailsdroitsrsa WHERE id > 1000;" || return 1
+	pg sql "CREATE PUBLICATION relais_${territory}_essai FOR TABLE ${webrsa_tables// /, }"
+	printf '[connector]\nname = source_postgres_table\nschema = EvenementDroit\nmapping = %s\ndsn = %s\n' \
+	    "$PWD/docs/exemples/webrsa-source.json" "$pg_url" | conf "$1/relais.ini"
+}
+webrsa_full() { local t; for t in $webrsa_tables; do pg sql "ALTER TABLE $t REPLICA IDENTITY FULL"; done; }
+outbox() {
+	pg sql 'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)'
+	pg sql "CREATE PUBLICATION relais_${territory}_essai FOR TABLE outbox"
+	printf '[connector]\nname = source_postgres_outbox\nroutes = paiement=EvenementPaiement\ndsn = %s\n' "${2:-$pg_url}" | conf "$1/relais.ini"
+	"$relais" topics apply -c "$1/relais.ini" >/dev/null
+}
+base() {
+	{
+		printf '[sink]\ntopics = %s\nflush_ms = 100\n' "$2"
+		cat
+		printf '[connector]\nname = sink_postgres\ndsn = %s\n' "${3:-$pg_url}"
+	} | conf "$1/relais.ini"
+}
+outbox_arrived() {
+	read_topics "$work/topic.jsonl" payments.v1 &&
+	    python3 tests/integration/outbox.py compare "$work/topic.jsonl" "$@"
 }
 drop() {
 	cp "$2" "$1/depot/.${3:-$(basename "$2")}.part"

@@ -15,23 +15,8 @@ pg() { PG_DIR=$small/pg/server tests/pg.sh "$@" 2>>"$work/pg.err"; }
 fill_disk() { head -c 300M /dev/zero >"$small/ballast" 2>/dev/null || :; }
 kafka_up && pg_up || exit 1
 at_end+=('umount "$small" && rmdir "$small"')
-pg sql 'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)'
-pg sql 'CREATE PUBLICATION relais_dep93_essai FOR TABLE outbox'
-conf "$work/s/relais.ini" <<-END
-[connector]
-name = source_postgres_outbox
-routes = paiement=EvenementPaiement
-dsn = $pg_url
-END
-conf "$work/k/relais.ini" <<-END
-[sink]
-topics = payments
-flush_ms = 100
-[connector]
-name = sink_postgres
-dsn = $pg_url
-END
-"$relais" topics apply -c "$work/s/relais.ini" >/dev/null && "$relais" slot create "$work/s/relais.ini" >/dev/null || exit 1
+base "$work/k" payments </dev/null
+outbox "$work/s" && "$relais" slot create "$work/s/relais.ini" >/dev/null || exit 1
 pg sql "$("$relais" sink ddl "$work/k/relais.ini" --historique --famille payments)" || exit 1
 start source "$relais" source "$work/s/relais.ini"
 start sink "$relais" sink "$work/k/relais.ini"
@@ -52,16 +37,6 @@ pg sql 'SELECT 1' >/dev/null || pg start
 check 'with room again it goes on' within 90 moves "$(rows)"
 for w in 1 2; do touch "$work/written$w.end"; done
 for w in 1 2; do wait "${pids[writer$w]}"; unset "pids[writer$w]"; done
-topic() {
-	read_topics "$work/topic.jsonl" payments.v1 &&
-	    python3 tests/integration/outbox.py compare "$work/topic.jsonl" "$work"/written?
-}
-within 90 topic || :
-check 'every event that was committed is in the topic, in the order of its dossier' topic
-check 'what came twice is the same' tests/events.py order "$work/topic.jsonl"
-written() { python3 tests/integration/outbox.py tables "$work/topic.jsonl" "$pg_url"; }
-within 90 written || :
-check 'each is in the tables once, and of each payment the newest' written
-check 'nothing was parked' sh -c '! grep -q "parked=[1-9]" "$1"/*.err' - "$work"
+outbox_whole
 halt source; halt sink
 ended 'SIGTERM ends the sink with 0' 0

@@ -11,6 +11,7 @@
 #   lines FILE N                 has it at least N lines?
 #   within SECONDS COMMAND...    wait_for, longer where SLOW= says so
 #   compare WANT GOT             the events of a dump are those of the reference
+#   outbox_whole                 what $work/written? say is in the topic and in the tables, once
 #   is TEXT GOT WANT | ended TEXT STATUS
 # verify=: tests/integration/verify.py. slow=: options under which a source sends some
 # hundred events a second, so that a fault falls among them.
@@ -67,4 +68,14 @@ gone() { ! running "$1"; }
 integrated() { # FOLDER FILE...
 	local f folder=$1; shift
 	for f; do [ -e "$folder/depot/integres/$(basename "$f")" ] || return 1; done
+}
+outbox_whole() {
+	topic() { outbox_arrived "$work"/written?; }
+	written() { python3 tests/integration/outbox.py tables "$work/topic.jsonl" "$pg_url"; }
+	within 90 topic || :
+	check 'every event that was committed is in the topic, in the order of its dossier' topic
+	check 'what came twice is the same' tests/events.py order "$work/topic.jsonl"
+	within 90 written || :
+	check 'each is in the tables once, and of each payment the newest' written
+	check 'nothing was parked' sh -c '! grep -q "parked=[1-9]" "$1"/*.err' - "$work"
 }

@@ -6,15 +6,7 @@
 # never confirmed beyond what Kafka has.
 . tests/lib.sh
 kafka_up plain && pg_up || exit 1
-pg sql 'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)'
-pg sql 'CREATE PUBLICATION relais_dep93_essai FOR TABLE outbox'
-conf "$work/s/relais.ini" <<-END
-[connector]
-name = source_postgres_outbox
-routes = paiement=EvenementPaiement
-dsn = $pg_url
-END
-"$relais" topics apply -c "$work/s/relais.ini" >/dev/null || exit 1
+outbox "$work/s" || exit 1
 check 'without a slot the source says what to do' exits 78 "$relais" source "$work/s/relais.ini"
 check 'slot create makes it' "$relais" slot create "$work/s/relais.ini"
 check 'slot status shows it' sh -c '"$1" slot status "$2" | grep -q libre' - "$relais" "$work/s/relais.ini"
@@ -34,10 +26,7 @@ wait_for 60 progress $((total / 2)); kafka stop 1; sleep 3; kafka start 1
 wait_for 60 progress $((total * 3 / 4)); halt source KILL; source
 wait_for 90 progress $total
 check 'every writer wrote what it had to' progress $total
-all() {
-	read_topics "$work/topic.jsonl" payments.v1
-	python3 tests/integration/outbox.py compare "$work/topic.jsonl" "$work"/written*
-}
+all() { outbox_arrived "$work"/written*; }
 wait_for 90 all || :
 check 'each event is in the topic, in the order of its dossier' all
 halt source

@@ -16,14 +16,7 @@ flush_ms = 100
 name = sink_file
 file = events.jsonl
 END
-conf "$work/d/relais.ini" <<-END
-[sink]
-topics = payments
-flush_ms = 100
-[connector]
-name = sink_postgres
-dsn = $pg_url
-END
+base "$work/d" payments </dev/null
 sed -i 's/^instance = .*/instance = base/' "$work/d/relais.ini"
 "$relais" sink ddl "$work/d/relais.ini" --famille payments >"$work/ddl.sql"
 pg sql "$(cat "$work/ddl.sql")" >/dev/null

@@ -8,15 +8,7 @@ kafka_up plain && pg_up || exit 1
 history "$work/files" dossiers=3000 months=2 dailies=1 change=500 daily=400 seed="${SEED:-7}" >"$work/history.txt"
 cnaf "$work/s"
 "$relais" topics apply -c "$work/s/relais.ini" >/dev/null || exit 1
-conf "$work/k/relais.ini" <<-END
-[sink]
-topics = eligibility, control
-batch_records = 200
-flush_ms = 100
-[connector]
-name = sink_postgres
-dsn = $pg_url
-END
+base "$work/k" 'eligibility, control' <<<'batch_records = 200'
 "$relais" sink ddl "$work/k/relais.ini" --historique --famille eligibility >"$work/ddl.sql"
 check 'the tables of relais sink ddl are made as they are printed' pg sql "$(cat "$work/ddl.sql")"
 

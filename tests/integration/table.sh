@@ -5,34 +5,13 @@
 # emptied; at the end every dossier's newest event says what its tables say.
 . tests/lib.sh
 kafka_up plain && pg_up || exit 1
-PG_FILE() { psql -X -q -v ON_ERROR_STOP=1 "$pg_url" -f "$1" >/dev/null; }
-PG_FILE tests/data/webrsa/schema.sql && PG_FILE tests/data/webrsa/dossiers.sql || exit 1
-pg sql "
-INSERT INTO dossiers (numdemrsa, dtdemrsa, numorg, fonorg, matricule, ideparte)
-  SELECT lpad(i::text, 8, '0') || '093', '2025-01-01', '931', 'CAF', lpad(i::text, 7, '0') || '00000000', '093'
-  FROM generate_series(1000, 4999) i;
-INSERT INTO foyers (dossier_id, sitfam) SELECT id, 'CEL' FROM dossiers WHERE id > 1000;
-INSERT INTO personnes (foyer_id, nom, prenom, nomnai, dtnai) SELECT id, 'INVENTE', 'NUMERO ' || id, 'INVENTE', '1990-01-01' FROM foyers WHERE id > 1000;
-INSERT INTO prestations (personne_id, natprest, rolepers) SELECT id, 'RSA', 'DEM' FROM personnes WHERE id > 1000;
-INSERT INTO situationsdossiersrsa (dossier_id, etatdosrsa) SELECT id, '2' FROM dossiers WHERE id > 1000;
-INSERT INTO detailsdroitsrsa (dossier_id, nbenfautcha) SELECT id, 0 FROM dossiers WHERE id > 1000;
-INSERT INTO detailscalculsdroitsrsa (detaildroitrsa_id, natpf, ddnatdro, mtrsavers) SELECT id, 'RSD', '2026-01-01', 500 FROM detailsdroitsrsa WHERE id > 1000;
-"
-tables="dossiers, situationsdossiersrsa, suspensionsdroits, suspensionsversements, detailsdroitsrsa, detailscalculsdroitsrsa, avispcgdroitsrsa, reducsrsa, foyers, adressesfoyers, adresses, personnes, prestations, calculsdroitsrsa"
-pg sql "CREATE PUBLICATION relais_dep93_essai FOR TABLE $tables"
-conf "$work/s/relais.ini" <<-END
-[connector]
-name = source_postgres_table
-schema = EvenementDroit
-mapping = $PWD/docs/exemples/webrsa-source.json
-dsn = $pg_url
-END
+webrsa "$work/s" 1000 4999 || exit 1
 "$relais" topics apply -c "$work/s/relais.ini" >/dev/null || exit 1
 "$relais" slot create "$work/s/relais.ini" >/dev/null
 check 'a table whose deleted rows say nothing is refused with the ALTER that mends it' \
     exits 78 "$relais" source "$work/s/relais.ini" --once
 check 'it names it' grep -q 'ALTER TABLE .* REPLICA IDENTITY FULL' "$work/exits.out"
-for t in ${tables//,/}; do pg sql "ALTER TABLE $t REPLICA IDENTITY FULL"; done
+webrsa_full
 
 source() { start source "$relais" source "$work/s/relais.ini" "$@"; }
 second() { start second "$relais" source "$work/s/relais.ini" -X relais.state=second; }

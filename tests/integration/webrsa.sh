@@ -41,16 +41,8 @@ caseworkers() {
 }
 caseworkers >"$work/before.txt"
 
-conf "$work/k/relais.ini" <<-END
-[sink]
-topics = eligibility, control
-batch_records = 200
-flush_ms = 100
-[connector]
-name = sink_postgres
-mapping = $PWD/docs/exemples/webrsa-puits.json
-dsn = $(echo "$pg_url" | sed 's/user=postgres/user=relais_webrsa/')
-END
+base "$work/k" 'eligibility, control' "${pg_url/user=postgres/user=relais_webrsa}" <<<'batch_records = 200'
+echo "mapping = $PWD/docs/exemples/webrsa-puits.json" >>"$work/k/relais.ini"
 sink() { start "$1" "$relais" sink "$work/k/relais.ini" -X keys.file="$work/ring" "${@:2}"; }
 block() { awk -v word="$1" '/^```sql/ {on = 1; text = ""; next} /^```/ {if (on && index(text, word)) print text; on = 0} on {text = text $0 "\n"}' docs/POSTGRESQL.md; }
 "$relais" sink ddl "$work/k/relais.ini" --famille eligibility >"$work/tables.sql"

@@ -6,14 +6,7 @@
 broker && pg_up || exit 1
 conf "$work/pub/relais.ini" </dev/null
 quick=(-X kafka.session.timeout.ms=6000 -X kafka.heartbeat.interval.ms=500)
-conf "$work/k/relais.ini" <<-END
-[sink]
-topics = payments
-flush_ms = 100
-[connector]
-name = sink_postgres
-dsn = $pg_url
-END
+base "$work/k" payments </dev/null
 ini=$work/k/relais.ini
 dlq() { "$relais" dlq "$@" -c "$ini" "${quick[@]}"; }
 sink() { "$relais" sink "$ini" --once "${quick[@]}" 2>>"$work/sink.err"; }

@@ -4,25 +4,7 @@
 # go on, and these are run as they are said; then the topic says what the tables say.
 . tests/lib.sh
 broker && pg_up || exit 1
-for f in schema dossiers; do psql -X -q -v ON_ERROR_STOP=1 "$pg_url" -f tests/data/webrsa/$f.sql >/dev/null || exit 1; done
-pg sql "
-INSERT INTO dossiers (numdemrsa, dtdemrsa, numorg, fonorg, matricule, ideparte)
-  SELECT lpad(i::text, 8, '0') || '093', '2025-01-01', '931', 'CAF', lpad(i::text, 7, '0') || '00000000', '093'
-  FROM generate_series(1000, 1049) i;
-INSERT INTO situationsdossiersrsa (dossier_id, etatdosrsa) SELECT id, '2' FROM dossiers WHERE numdemrsa LIKE '00001%';
-INSERT INTO detailsdroitsrsa (dossier_id, nbenfautcha) SELECT id, 0 FROM dossiers WHERE numdemrsa LIKE '00001%';
-INSERT INTO detailscalculsdroitsrsa (detaildroitrsa_id, natpf, ddnatdro, mtrsavers)
-  SELECT id, 'RSD', '2026-01-01', 500 FROM detailsdroitsrsa e WHERE NOT EXISTS (SELECT FROM detailscalculsdroitsrsa c WHERE c.detaildroitrsa_id = e.id)"
-tables="dossiers situationsdossiersrsa suspensionsdroits suspensionsversements detailsdroitsrsa detailscalculsdroitsrsa avispcgdroitsrsa reducsrsa foyers adressesfoyers adresses personnes prestations calculsdroitsrsa"
-for t in $tables; do pg sql "ALTER TABLE $t REPLICA IDENTITY FULL"; done
-pg sql "CREATE PUBLICATION relais_dep93_essai FOR TABLE ${tables// /, }"
-conf "$work/s/relais.ini" <<-END
-[connector]
-name = source_postgres_table
-schema = EvenementDroit
-mapping = $PWD/docs/exemples/webrsa-source.json
-dsn = $pg_url
-END
+webrsa "$work/s" 1000 1049 && webrsa_full || exit 1
 options=(-X connector.publication=relais_dep93_essai)
 source_runs() { "$relais" source "$work/s/relais.ini" --once "${options[@]}" >>"$work/source.out" 2>>"$work/source.err"; }
 slot() { local verb=$1; shift; "$relais" slot "$verb" "$work/s/relais.ini" "${options[@]}" "$@"; }
