@@ -2,7 +2,7 @@
 # run.sh BUILD SUITE... -- runs the suites, sums them, and ends with "N passed, N failed".
 #   check unit pipeline integration
 #   unit         every BUILD/tests/test_* (cmocka); test_pg_* with a PostgreSQL of its own
-#   the others   every tests/SUITE/*.sh, which print TAP through tests/lib.sh
+#   the others   (soak too) every tests/SUITE/*.sh, which print TAP through tests/lib.sh
 #   ONLY=word    only files whose name holds it
 #   AT_ONCE=N    files of unit and pipeline that run side by side (3: most of them wait; 2
 #                beside those of integration, one at a time: each boots its own Kafka)
@@ -102,7 +102,7 @@ in_turn() { n=$((${n:-0} + 1)); one "$@" >"$results/lane.$(printf %03d $n)" 2>&1
 suites=" $* "
 wants() { [[ $suites == *" $1 "* ]]; }
 for suite; do
-	case $suite in check | unit | pipeline | integration) ;; *) echo "run.sh: unknown suite $suite" >&2; exit 2 ;; esac
+	case $suite in check | unit | pipeline | integration | soak) ;; *) echo "run.sh: unknown suite $suite" >&2; exit 2 ;; esac
 done
 if wants check; then scripts check start; show all; fi
 lane=
@@ -120,6 +120,7 @@ if wants unit; then
 	done
 fi
 ! wants pipeline || scripts pipeline start
+! wants soak || { AT_ONCE=1; scripts soak start; }
 show all
 [ -z "$lane" ] || wait "$lane"
 for file in "$results"/lane.*; do [ ! -e "$file" ] || add "$file"; done
