@@ -21,7 +21,7 @@
 #                             FOLDER/relais.ini of source_postgres_table by the example mapping;
 #                             webrsa_full: their old rows are whole in the log
 #   outbox FOLDER [DSN]       FOLDER/relais.ini of source_postgres_outbox, its table and publication
-#   base FOLDER TOPICS [DSN]  FOLDER/relais.ini of sink_postgres; <LINES of [sink] and [connector]
+#   base FOLDER TOPICS [DSN]  FOLDER/relais.ini of sink_postgres; <LINES of [sink]
 #   outbox_arrived FILE...    what writers wrote (outbox.py) is in the topic, in its order
 #   drop FOLDER FILE [NAME]   as if the CAF had put it there
 #   source_once FOLDER        what is there is published; the status is the source's
@@ -164,14 +164,14 @@ webrsa() {
 	INSERT INTO situationsdossiersrsa (dossier_id, etatdosrsa) SELECT id, '2' FROM dossiers WHERE id > 1000;
 	INSERT INTO detailsdroitsrsa (dossier_id, nbenfautcha) SELECT id, 0 FROM dossiers WHERE id > 1000;
 	INSERT INTO detailscalculsdroitsrsa (detaildroitrsa_id, natpf, ddnatdro, mtrsavers) SELECT id, 'RSD', '2026-01-01', 500 FROM detailsdroitsrsa WHERE id > 1000;" || return 1
-	pg sql "CREATE PUBLICATION relais_${territory}_essai FOR TABLE ${webrsa_tables// /, }"
+	pg sql "CREATE PUBLICATION relais_${territory}_essai FOR TABLE ${webrsa_tables// /, }" || return 1
 	printf '[connector]\nname = source_postgres_table\nschema = EvenementDroit\nmapping = %s\ndsn = %s\n' \
 	    "$PWD/docs/exemples/webrsa-source.json" "$pg_url" | conf "$1/relais.ini"
 }
-webrsa_full() { local t; for t in $webrsa_tables; do pg sql "ALTER TABLE $t REPLICA IDENTITY FULL"; done; }
+webrsa_full() { local t; for t in $webrsa_tables; do pg sql "ALTER TABLE $t REPLICA IDENTITY FULL" || return 1; done; }
 outbox() {
-	pg sql 'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)'
-	pg sql "CREATE PUBLICATION relais_${territory}_essai FOR TABLE outbox"
+	pg sql 'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)' &&
+	    pg sql "CREATE PUBLICATION relais_${territory}_essai FOR TABLE outbox" || return 1
 	printf '[connector]\nname = source_postgres_outbox\nroutes = paiement=EvenementPaiement\ndsn = %s\n' "${2:-$pg_url}" | conf "$1/relais.ini"
 	"$relais" topics apply -c "$1/relais.ini" >/dev/null
 }

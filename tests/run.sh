@@ -1,8 +1,8 @@
 #!/bin/bash
 # run.sh BUILD SUITE... -- runs the suites, sums them, and ends with "N passed, N failed".
-#   check unit pipeline integration
+#   check unit pipeline integration soak
 #   unit         every BUILD/tests/test_* (cmocka); test_pg_* with a PostgreSQL of its own
-#   the others   (soak too) every tests/SUITE/*.sh, which print TAP through tests/lib.sh
+#   the others   every tests/SUITE/*.sh, which print TAP through tests/lib.sh
 #   ONLY=word    only files whose name holds it
 #   AT_ONCE=N    files of unit and pipeline that run side by side (3: most of them wait; 2
 #                beside those of integration, one at a time: each boots its own Kafka)

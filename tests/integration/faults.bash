@@ -70,12 +70,11 @@ integrated() { # FOLDER FILE...
 	for f; do [ -e "$folder/depot/integres/$(basename "$f")" ] || return 1; done
 }
 outbox_whole() {
-	topic() { outbox_arrived "$work"/written?; }
-	written() { python3 tests/integration/outbox.py tables "$work/topic.jsonl" "$pg_url"; }
-	within 90 topic || :
-	check 'every event that was committed is in the topic, in the order of its dossier' topic
+	local tables=(python3 tests/integration/outbox.py tables "$work/topic.jsonl" "$pg_url")
+	within 90 outbox_arrived "$work"/written? || :
+	check 'every event that was committed is in the topic, in the order of its dossier' outbox_arrived "$work"/written?
 	check 'what came twice is the same' tests/events.py order "$work/topic.jsonl"
-	within 90 written || :
-	check 'each is in the tables once, and of each payment the newest' written
+	within 90 "${tables[@]}" || :
+	check 'each is in the tables once, and of each payment the newest' "${tables[@]}"
 	check 'nothing was parked' sh -c '! grep -q "parked=[1-9]" "$1"/*.err' - "$work"
 }
