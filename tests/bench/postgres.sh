@@ -1,6 +1,7 @@
 # postgres.sh -- sourced by run.sh: an outbox to a topic beside pg_recvlogical on the same
-# WAL, the topic to a table beside COPY of the same rows, cases into WebRSA's tables. One run
-# each, start of the process included; PG_ROWS rows, DOSSIERS cases.
+# WAL, the topic to a table beside COPY of the same rows, cases into WebRSA's tables, the time
+# from a commit to a subscriber. One run each, start of the process included; PG_ROWS rows,
+# DOSSIERS cases.
 PG_ROWS=${PG_ROWS:-200000}
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 seconds_of() { # COMMAND...: seconds, CPU seconds
@@ -19,15 +20,7 @@ from_outbox() { # ROWS_A_TRANSACTION TARGET CPU_TARGET TERRITORY
 	local ours yard cpu ini=$work/pg$1/relais.ini rest
 	territory=$4
 	PG_EXTRA=$'max_wal_size = 2GB\nmax_slot_wal_keep_size = -1\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || return 1
-	pg sql 'CREATE TABLE outbox (id uuid PRIMARY KEY, aggregatetype text, aggregateid text, type text, payload jsonb)'
-	pg sql "CREATE PUBLICATION relais_${4}_essai FOR TABLE outbox"
-	conf "$ini" <<-END
-	[connector]
-	name = source_postgres_outbox
-	schema = EvenementPaiement
-	dsn = $pg_url
-	END
-	"$relais" topics apply -c "$ini" >/dev/null && "$relais" slot create "$ini" >/dev/null || return 1
+	outbox "$work/pg$1" && "$relais" slot create "$ini" >/dev/null || return 1
 	pg sql "SELECT pg_create_logical_replication_slot('yard', 'pgoutput')" >/dev/null
 	pg sql "DO \$\$ BEGIN FOR t IN 0..$((PG_ROWS / $1 - 1)) LOOP INSERT INTO outbox
 	  SELECT lpad((t * $1 + i)::text, 32, '0')::uuid, 'paiement', lpad(((t * $1 + i) % 50000)::text, 8, '0') || '093', 'EMIS',
@@ -46,14 +39,7 @@ to_table() { # TERRITORY of events that are there
 	local ours yard cpu rest ini=$work/pgsink/relais.ini
 	territory=$1
 	PG_EXTRA=$'max_wal_size = 2GB\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || return 1
-	conf "$ini" <<-END
-	[sink]
-	topics = payments
-	batch_records = 5000
-	[connector]
-	name = sink_postgres
-	dsn = $pg_url
-	END
+	base "$work/pgsink" payments <<<'batch_records = 5000'
 	"$relais" sink ddl "$ini" --famille payments >"$work/pgsink/tables.sql"
 	pg sql "$(cat "$work/pgsink/tables.sql")"
 	read -r ours cpu < <(seconds_of "$relais" sink "$ini" --once)
@@ -71,14 +57,8 @@ to_application() { # TERRITORY of the cases that are there
 	territory=$1
 	PG_EXTRA=$'max_wal_size = 2GB\nshared_buffers = 256MB' pg_up || return 1
 	psql -X -q -v ON_ERROR_STOP=1 "$pg_url" -f tests/data/webrsa/schema.sql
-	conf "$ini" <<-END
-	[sink]
-	topics = eligibility
-	[connector]
-	name = sink_postgres
-	mapping = $PWD/docs/exemples/webrsa-puits.json
-	dsn = $pg_url
-	END
+	base "$work/application" eligibility </dev/null
+	echo "mapping = $PWD/docs/exemples/webrsa-puits.json" >>"$ini"
 	"$relais" sink ddl "$ini" --famille eligibility >"$work/application/tables.sql"
 	pg sql "$(cat "$work/application/tables.sql")"
 	read -r ours cpu < <(seconds_of "$relais" sink "$ini" --once)
@@ -87,7 +67,40 @@ to_application() { # TERRITORY of the cases that are there
 	row '  rows' "$(pg sql "SELECT round(sum(n_tup_ins + n_tup_upd) / $events, 1) FROM pg_stat_user_tables WHERE schemaname = 'public'")" - - 'rows/event' reported 1
 	pg down
 }
+# LATENCY_EVENTS commits, LATENCY_RATE a second, one row each, on disk before they are answered.
+latency() { # TERRITORY
+	local ini=$work/latency/relais.ini t0 first p50 p99 max rss count=${LATENCY_EVENTS:-30000} rate=${LATENCY_RATE:-1000}
+	territory=$1
+	PG_EXTRA=$'max_wal_size = 2GB\nshared_buffers = 256MB' pg_up || return 1
+	outbox "$work/latency" && "$relais" slot create "$ini" >/dev/null || return 1
+	cat >"$work/latency/insert.sql" <<-'END'
+	\set case random(1, 50000)
+	INSERT INTO outbox SELECT id, 'paiement', lpad(:case::text, 8, '0') || '093', 'EMIS', jsonb_build_object('paiement', id, 'prestation', 'RSA',
+	  'fait', 'EMIS', 'etat', 'EMIS', 'mois', '2026-01-01', 'montant_centimes', 50000, 'sens', 'AJOUT', 'destinataire', 'ALLOCATAIRE',
+	  'entete', jsonb_build_object('survenu_le', '2026-01-05')) FROM gen_random_uuid() id;
+	END
+	start latency "$bin/bench_latency" "$bootstrap" "$registry" "$territory.payments.v1" "$count" $((count / 10))
+	wait_for 30 grep -q ready "$work/latency.out" || return 1
+	"$pg_bin/pgbench" -n -t 1 -f "$work/latency/insert.sql" "$pg_url" >>"$work/bench.out" 2>&1
+	t0=$EPOCHREALTIME
+	start source "$relais" source "$ini"
+	wait_for 30 grep -q started "$work/source.err" || return 1
+	sleep 2
+	start inserts "$pg_bin/pgbench" -n -c 4 -R "$rate" -t $((count / 4 + 1)) -f "$work/latency/insert.sql" "$pg_url"
+	wait "${pids[latency]}" || { echo 'run.sh: latency failed' >&2; tail -n 3 "$work/latency.err" "$work/source.err" >&2; return 1; }
+	unset "pids[latency]"
+	rss=$(awk '/^RssAnon/ {print $2 / 1024}' "/proc/${pids[source]}/status")
+	halt inserts; halt source
+	read -r first p50 p99 max < <(sed -n 's/^first=\(.*\) p50=\(.*\) p99=\(.*\) max=\(.*\)/\1 \2 \3 \4/p' "$work/latency.out")
+	row "commit -> subscriber, p50" "$p50" - - "ms at $rate/s" reported 1
+	row '  p99' "$p99" - - ms reported 1
+	row '  max' "$max" - - ms reported 1
+	row '  RssAnon of the source' "$rss" - - MB reported 1
+	row '  cold start to the first event' "$(awk -v a="$t0" -v b="$first" 'BEGIN {print (b - a) * 1000}')" - - ms reported 1
+	pg down
+}
 from_outbox 100 '>= 0.80' '<= 2.4' dep91
 to_table dep91
 from_outbox 1 '>= 0.80' '<= 6' dep90
 to_application dep92
+latency dep89
