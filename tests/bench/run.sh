@@ -1,6 +1,7 @@
 #!/bin/bash
 # run.sh BUILD -- each path beside its yardstick, in one run, in turn (a first pair warms up and is
-# not counted): a table, and BUILD/bench.json. Real Kafka, loopback.
+# not counted): a table, and BUILD/bench.json
+# (table.py makes docs/MESURES.md of it). Real Kafka, loopback.
 #   PAIRS=9      pairs of publish and consume
 #   EVENTS=400000  messages of one run
 #   DOSSIERS=100000  of the large integration
