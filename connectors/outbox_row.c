@@ -136,7 +136,9 @@ static bool find(const struct row *row, const char *name, struct cell *out)
         return true;
     }
     for (size_t i = 0; i < relation->column_count; i++) {
-        if (strcmp(relation->columns[i].name, name) != 0)
+        const char *column = relation->columns[i].name;
+
+        if (column[0] != name[0] || strcmp(column, name) != 0)
             continue;
         out->type = relation->columns[i].type;
         if (row->event->now[i].kind == PG_DATUM_TEXT)

@@ -21,6 +21,7 @@
 #define BATCH_MAX   256
 #define EVENTS_MAX  20000 /* of the log in one poll */
 #define PENDING_MAX 4096
+#define PLACE_MAX   (16 + 1 + 16)
 
 /* A transaction is confirmed when every record up to `ack` is durable. */
 struct pending {
@@ -105,6 +106,24 @@ static int source_outbox_ack(void *state, uint64_t position, struct relais_error
 /* ---- events become records -----------------------------------------------------------
  */
 
+static char *put_hex(char *to, uint64_t n)
+{
+    for (int shift = n ? (63 - __builtin_clzll(n)) & ~3 : 0; shift >= 0; shift -= 4)
+        *to++ = "0123456789ABCDEF"[n >> shift & 15];
+    return to;
+}
+
+/* "16B3748/3F"; ptr NULL: the arena is full. */
+static struct relais_slice place_of(uint64_t lsn, uint64_t rank,
+                                    struct relais_arena *arena)
+{
+    char text[PLACE_MAX], *end = put_hex(text, lsn);
+
+    *end++ = '/';
+    end = put_hex(end, rank);
+    return relais_arena_slice(arena, (struct relais_slice){text, (size_t)(end - text)});
+}
+
 /* 1: the event was dealt with; 0: no room. */
 static int give(struct source_outbox *o, const struct pg_event *e,
                 struct relais_batch *out)
@@ -120,8 +139,7 @@ static int give(struct source_outbox *o, const struct pg_event *e,
     }
     if (out->count == BATCH_MAX)
         return 0;
-    row.position =
-        relais_arena_printf(&out->arena, "%" PRIX64 "/%" PRIX64, e->commit_lsn, rank);
+    row.position = place_of(e->commit_lsn, rank, &out->arena);
     /* in an empty batch the record has its place before a payload may fill the arena */
     rec = first ? relais_batch_add(out) : NULL;
     if (!row.position.ptr || outbox_row_read(&o->form, e, first, &out->arena, &row))

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define BLOCK_MIN 16384u
+#define KEPT_MAX  (2u << 20)
 
 struct relais_arena_block {
     struct relais_arena_block *next;
@@ -19,6 +20,16 @@ static void enter(struct relais_arena *arena, struct relais_arena_block *block)
     arena->end = block->data + block->size;
 }
 
+static struct relais_arena_block *new_block(struct relais_arena *arena, size_t size)
+{
+    struct relais_arena_block *block = relais_alloc(sizeof(*block) + size);
+
+    block->next = NULL;
+    block->size = size;
+    arena->used += size;
+    return block;
+}
+
 void *relais_arena_more(struct relais_arena *arena, size_t size)
 {
     struct relais_arena_block *block;
@@ -30,15 +41,11 @@ void *relais_arena_more(struct relais_arena *arena, size_t size)
         want = arena->max - arena->used;
     if (want < size)
         want = size;
-    want = (want + 15) & ~(size_t)15;
-    block = relais_alloc(sizeof(*block) + want);
-    block->next = NULL;
-    block->size = want;
+    block = new_block(arena, (want + 15) & ~(size_t)15);
     if (arena->current)
         arena->current->next = block;
     else
         arena->first = block;
-    arena->used += want;
     enter(arena, block);
     return relais_arena_alloc(arena, size);
 }
@@ -63,15 +70,20 @@ struct relais_slice relais_arena_slice(struct relais_arena *arena, struct relais
 
 struct relais_slice relais_arena_printf(struct relais_arena *arena, const char *fmt, ...)
 {
+    size_t room = arena->next ? (size_t)(arena->end - arena->next) : 0;
+    bool fits;
     va_list ap;
     char *p;
     int n;
 
     va_start(ap, fmt);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(arena->next, room, fmt, ap);
     va_end(ap);
+    fits = n >= 0 && (size_t)n < room;
     if (n < 0 || !(p = relais_arena_alloc(arena, (size_t)n + 1)))
         return RELAIS_SLICE_NULL;
+    if (fits)
+        return (struct relais_slice){p, (size_t)n};
     va_start(ap, fmt);
     vsnprintf(p, (size_t)n + 1, fmt, ap);
     va_end(ap);
@@ -91,10 +103,15 @@ static void free_after(struct relais_arena *arena, struct relais_arena_block *bl
 
 void relais_arena_reset(struct relais_arena *arena)
 {
+    size_t size = arena->used < KEPT_MAX ? arena->used : KEPT_MAX;
+
     if (!arena->first)
         return;
-    free_after(arena, arena->first->next);
-    arena->first->next = NULL;
+    if (arena->first->next || arena->first->size > KEPT_MAX) {
+        /* what was needed once is needed again: one block of that size */
+        free_after(arena, arena->first);
+        arena->first = new_block(arena, size);
+    }
     enter(arena, arena->first);
 }
 

@@ -3,8 +3,8 @@
 
 /* A bump allocator with a ceiling: what one record, one event or one batch needs is taken
  * from it and given back at once by reset. Alignment: 16 bytes. Errors: NULL at the
- * ceiling (never on lack of memory below it, that aborts). reset keeps the first block,
- * so a steady state allocates nothing.
+ * ceiling (never on lack of memory below it, that aborts). reset keeps one block of the
+ * size that was needed (at most 2 MiB), so a steady state allocates nothing.
  */
 
 #include "core/buf.h"

@@ -126,7 +126,7 @@ bool relais_utf8_valid(struct relais_slice s)
                 continue;
             }
         }
-        n = relais_utf8_char(s.ptr + i, s.len - i);
+        n = (unsigned char)s.ptr[i] < 0x80 ? 1 : relais_utf8_char(s.ptr + i, s.len - i);
         if (!n)
             return false;
         i += n;

@@ -12,15 +12,17 @@ void relais_hex(const unsigned char *ptr, size_t len, char *out)
     *out = '\0';
 }
 
+/* Without branches where it is one; -1: it is not. */
+static int small_hex_value(char c)
+{
+    unsigned digit = (unsigned char)c - '0', letter = (unsigned char)c - 'a';
+
+    return digit < 10 ? (int)digit : letter < 6 ? (int)letter + 10 : -1;
+}
+
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : small_hex_value(c);
 }
 
 bool relais_unhex(struct relais_slice s, unsigned char *out, size_t out_len)
@@ -144,25 +146,18 @@ void relais_uuid8(const unsigned char digest[16], char out[37])
 
 bool relais_uuid_parse(struct relais_slice s, unsigned char out[16])
 {
-    size_t nibble = 0;
+    static const unsigned char at[16] = {0,  2,  4,  6,  9,  11, 14, 16,
+                                         19, 21, 24, 26, 28, 30, 32, 34};
 
-    if (s.len != 36)
+    if (s.len != 36 || s.ptr[8] != '-' || s.ptr[13] != '-' || s.ptr[18] != '-' ||
+        s.ptr[23] != '-')
         return false;
-    for (size_t i = 0; i < 36; i++) {
-        int v = hex_value(s.ptr[i]);
+    for (size_t i = 0; i < 16; i++) {
+        int high = small_hex_value(s.ptr[at[i]]), low = small_hex_value(s.ptr[at[i] + 1]);
 
-        if (is_hyphen(i)) {
-            if (s.ptr[i] != '-')
-                return false;
-            continue;
-        }
-        if (v < 0 || (s.ptr[i] >= 'A' && s.ptr[i] <= 'F'))
+        if (high < 0 || low < 0)
             return false;
-        if (nibble % 2)
-            out[nibble / 2] |= (unsigned char)v;
-        else
-            out[nibble / 2] = (unsigned char)(v << 4);
-        nibble++;
+        out[i] = (unsigned char)(high << 4 | low);
     }
     return true;
 }

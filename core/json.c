@@ -8,6 +8,7 @@
 
 #define NUMBER_MAX   512 /* one number, bytes */
 #define MEMBERS_SCAN 16  /* up to here members are compared pairwise */
+#define EACH(byte)   ((byte)*UINT64_C(0x0101010101010101)) /* eight of it */
 
 struct json {
     struct relais_arena *arena;
@@ -140,12 +141,51 @@ static const char *closing_quote(struct json *js)
     return p < js->end ? p : fail(js, RELAIS_E_JSON_INVALID, "text not closed");
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Does one of eight bytes equal those of `as`? */
+static uint64_t holds(uint64_t eight, uint64_t as)
+{
+    uint64_t x = eight ^ as;
+
+    return (x - EACH(0x01)) & ~x & EACH(0x80);
+}
+
+/* The end of the run of ASCII that stands for itself, from `at` on. */
+static const char *plain_end(const char *at, const char *end)
+{
+    uint64_t w;
+
+    for (; (size_t)(end - at) >= sizeof(w); at += sizeof(w)) {
+        memcpy(&w, at, sizeof(w));
+        if (((w - EACH(0x20)) & ~w & EACH(0x80)) | (w & EACH(0x80)) |
+            holds(w, EACH('"')) | holds(w, EACH('\\')))
+            break;
+    }
+    while (at < end && is_plain((unsigned char)*at))
+        at++;
+    return at;
+}
+
 /* A text after its opening quote; ptr NULL: failed. Escapes never grow a text. */
 static struct relais_slice parse_text(struct json *js)
 {
-    const char *quote = closing_quote(js);
+    struct relais_slice whole = {js->at, (size_t)(plain_end(js->at, js->end) - js->at)};
+    const char *quote;
     char *data, *to;
 
+    if (js->at + whole.len < js->end && js->at[whole.len] == '"' &&
+        whole.len <= RELAIS_VALUE_TEXT_MAX) {
+        js->at += whole.len + 1;
+        whole = relais_arena_slice(js->arena, whole);
+        if (!whole.ptr)
+            full(js);
+        return whole;
+    }
+    quote = closing_quote(js);
     if (!quote)
         return RELAIS_SLICE_NULL;
     if ((size_t)(quote - js->at) > RELAIS_VALUE_TEXT_MAX) {
@@ -311,7 +351,7 @@ static bool has_twins(const struct relais_value *rec)
     if (rec->count <= MEMBERS_SCAN) {
         for (const struct relais_value *a = rec->child; a; a = a->next)
             for (const struct relais_value *b = a->next; b; b = b->next)
-                if (strcmp(a->name, b->name) == 0)
+                if (a->name[0] == b->name[0] && strcmp(a->name, b->name) == 0)
                     return true;
         return false;
     }

@@ -16,14 +16,17 @@ const char *const control_issue_names[] = {
     [CONTROL_REFUSE] = "REFUSE",
 };
 
+/* Most texts are the same static one. */
+static bool same(const char *a, const char *b) { return a == b || strcmp(a, b) == 0; }
+
 /* The first line of a table that is full takes the rest: sums stay right. */
 void control_count_published(struct control_counts *c, const char *subject,
                              const char *fait, int64_t centimes, const char id[37])
 {
     size_t i = 0;
 
-    while (i < c->published_len && (strcmp(c->published[i].subject, subject) != 0 ||
-                                    strcmp(c->published[i].fait, fait) != 0))
+    while (i < c->published_len &&
+           (!same(c->published[i].subject, subject) || !same(c->published[i].fait, fait)))
         i++;
     if (i == CONTROL_PUBLISHED_MAX)
         i = 0;

@@ -4,6 +4,7 @@
 #include "core/day.h"
 #include "producers/position.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -402,6 +403,14 @@ static int take_snapshot(struct difference *d, const struct difference_target *t
     return known_snapshot(d, t, rec, file, &known, out, err);
 }
 
+/* But for what `checked` holds from its warnings on. */
+static void clear(struct difference_out *out)
+{
+    memset(out, 0,
+           offsetof(struct difference_out, checked) +
+               offsetof(struct relais_checked, warnings));
+}
+
 /* ---- one record -------------------------------------------------------------------- */
 
 /* Ready Avro as the value that the check stage completes. */
@@ -433,7 +442,7 @@ int difference_take(struct difference *d, const struct difference_target *target
 {
     struct relais_record ready;
 
-    memset(out, 0, sizeof(*out));
+    clear(out);
     relais_arena_reset(&d->arena);
     if (rec->encoded.ptr) {
         ready = *rec;
@@ -474,7 +483,7 @@ int difference_renvoi(struct difference *d, const struct difference_target *targ
     struct entete *entete;
     int closed;
 
-    memset(out, 0, sizeof(*out));
+    clear(out);
     relais_arena_reset(&d->arena);
     known.observed_us = stored->observed_us;
     known.fingerprint = stored->fingerprint;

@@ -55,13 +55,13 @@ enum difference_outcome {
 
 struct difference_out {
     enum difference_outcome outcome;
-    struct relais_checked checked;
     char case_pseudonym[RELAIS_PSEUDONYM_LEN + 1]; /* also on a DATA error; "" none */
     char id[37];                                   /* EVENT, PUBLISHED */
     const char *fait;                              /* EVENT, PUBLISHED; static */
     int64_t amount_centimes;                       /* EVENT, PUBLISHED */
     struct relais_slice framed;                    /* EVENT */
     struct note note; /* EVENT, UNCHANGED, PUBLISHED: its rows */
+    struct relais_checked checked;
 };
 
 /* Another version of a contract, as a stored value was written by it, read as ours. */

@@ -14,6 +14,7 @@
 #define MISSING_LONG_US  INT64_C(10000000)
 #define METADATA_MS      5000
 #define STRIKES_MAX      3
+#define TRACE_TAIL       36 /* in a traceparent: of the span's id */
 
 /* Upper bounds of what a message adds to its texts on the wire. */
 #define MESSAGE_OVERHEAD 128
@@ -37,6 +38,7 @@ struct publisher {
     size_t message_max;
     int64_t stall_us;
     int64_t progress_us; /* last good delivery report, or when the wait began */
+    bool progressed;     /* in the call under way */
     bool checked;        /* this producer has seen every topic */
     bool ever;           /* this process has had a good delivery report */
     bool hung;
@@ -60,7 +62,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
         return;
     }
     inflight_done(p->ring, (uint64_t)(uintptr_t)m->_private, m->partition, m->offset);
-    p->progress_us = relais_monotonic_us();
+    p->progressed = true;
     if (p->strikes || !p->ever || p->watch.refused_since_us) {
         p->ever = true;
         p->strikes = 0;
@@ -386,7 +388,10 @@ int publisher_poll(struct publisher *p, int timeout_ms, struct relais_error *err
         }
     }
     pump(p);
+    p->progressed = false;
     rd_kafka_poll(p->rk, timeout_ms);
+    if (p->progressed)
+        p->progress_us = relais_monotonic_us();
     pump(p);
     relais_metric_set(inflight_records, (int64_t)inflight_count(p->ring));
     relais_metric_set(inflight_bytes, (int64_t)inflight_bytes(p->ring));
@@ -400,8 +405,7 @@ int publisher_poll(struct publisher *p, int timeout_ms, struct relais_error *err
 void publisher_trace(struct publisher *p, struct relais_slice depot, const char id[37],
                      char out[56])
 {
-    char tail[17];
-    size_t n = 16;
+    size_t n = TRACE_TAIL + 16;
 
     if (depot.len != p->depot_len || memcmp(depot.ptr, p->depot, depot.len) != 0 ||
         !p->trace_id[0]) {
@@ -413,10 +417,12 @@ void publisher_trace(struct publisher *p, struct relais_slice depot, const char 
         p->depot_len = depot.len <= sizeof(p->depot) ? depot.len : 0;
         memcpy(p->depot, depot.ptr, p->depot_len);
     }
+    memcpy(out, "00-", 3);
+    memcpy(out + 3, p->trace_id, 32);
+    out[TRACE_TAIL - 1] = '-';
     /* the last 16 hex of the id, without its dashes */
-    tail[16] = '\0';
-    for (size_t i = 36; i > 0 && n > 0; i--)
+    for (size_t i = 36; i > 0 && n > TRACE_TAIL; i--)
         if (id[i - 1] != '-')
-            tail[--n] = id[i - 1];
-    snprintf(out, 56, "00-%s-%s-01", p->trace_id, tail);
+            out[--n] = id[i - 1];
+    memcpy(out + TRACE_TAIL + 16, "-01", 4);
 }

@@ -83,33 +83,77 @@ void store_kept_clear(struct store *s)
     s->kept->count = 0;
 }
 
+/* A row among those to be sorted: the first bytes in which their keys may differ. */
+struct sorted_row {
+    uint64_t head;
+    const struct kept_row *row;
+};
+
 static int compare(const void *a, const void *b)
 {
-    const struct kept_row *x = *(const struct kept_row *const *)a;
-    const struct kept_row *y = *(const struct kept_row *const *)b;
+    const struct sorted_row *x = a, *y = b;
 
-    return relais_slice_cmp((struct relais_slice){x->key, x->key_len},
-                            (struct relais_slice){y->key, y->key_len});
+    if (x->head != y->head)
+        return x->head < y->head ? -1 : 1;
+    return relais_slice_cmp((struct relais_slice){x->row->key, x->row->key_len},
+                            (struct relais_slice){y->row->key, y->row->key_len});
+}
+
+/* How many bytes all keys have in common; they are of one topic more often than not. */
+static size_t common(const struct store_kept *kept)
+{
+    size_t len = kept->rows[0].key_len;
+
+    for (size_t i = 1; i < kept->count; i++) {
+        const struct kept_row *r = &kept->rows[i];
+
+        if (len > r->key_len)
+            len = r->key_len;
+        while (memcmp(r->key, kept->rows[0].key, len) != 0)
+            len--;
+    }
+    return len;
+}
+
+static struct sorted_row *sort(const struct store_kept *kept)
+{
+    struct sorted_row *sorted = relais_alloc(kept->count * sizeof(*sorted));
+    size_t from = common(kept);
+
+    for (size_t i = 0; i < kept->count; i++) {
+        const struct kept_row *r = &kept->rows[i];
+
+        sorted[i] = (struct sorted_row){0, r};
+        for (size_t j = from; j < from + sizeof(sorted->head); j++)
+            sorted[i].head =
+                sorted[i].head << 8 | (j < r->key_len ? (unsigned char)r->key[j] : 0);
+    }
+    qsort(sorted, kept->count, sizeof(*sorted), compare);
+    return sorted;
 }
 
 int store_put_kept(struct store *s, struct relais_error *err)
 {
-    const struct kept_row **sorted;
-    int rc = 0;
+    struct sorted_row *sorted;
+    MDB_cursor *cursor;
+    int code;
 
     if (!store_kept(s))
         return 0;
-    sorted = relais_alloc(s->kept->count * sizeof(const struct kept_row *));
-    for (size_t i = 0; i < s->kept->count; i++)
-        sorted[i] = &s->kept->rows[i];
-    qsort(sorted, s->kept->count, sizeof(*sorted), compare);
-    for (size_t i = 0; i < s->kept->count && !rc; i++) {
-        const struct kept_row *r = sorted[i];
+    code = mdb_cursor_open(s->write, s->table[STORE_CASE], &cursor);
+    if (code)
+        return store_error(s, code, "dossier", err);
+    sorted = sort(s->kept);
+    for (size_t i = 0; i < s->kept->count && !code; i++) {
+        const struct kept_row *r = sorted[i].row;
+        struct relais_slice bytes = store_case_bytes(&r->row);
+        MDB_val k = {r->key_len, (void *)(uintptr_t)r->key};
+        MDB_val v = {bytes.len, (void *)(uintptr_t)bytes.ptr};
 
-        rc = store_put_row_of_case(s, (struct relais_slice){r->key, r->key_len}, &r->row,
-                                   err);
+        code = mdb_cursor_put(cursor, &k, &v, 0);
     }
+    mdb_cursor_close(cursor);
     free(sorted);
-    s->kept_put = rc == 0;
-    return rc;
+    s->kept_put = code == 0;
+    return code ? store_error(s, code, "dossier", err) : 0;
 }

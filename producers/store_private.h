@@ -43,9 +43,8 @@ int store_txn(struct store *s, MDB_txn **txn_out,
 int store_get(struct store *s, enum store_table table, struct relais_slice key,
               struct relais_slice *value_out, bool *found_out,
               struct relais_error *err) RELAIS_MUST_CHECK;
-int store_put_row_of_case(struct store *s, struct relais_slice key,
-                          const struct store_case *row,
-                          struct relais_error *err) RELAIS_MUST_CHECK;
+/* A case's row as it is stored. */
+struct relais_slice store_case_bytes(const struct store_case *row);
 bool store_kept_find(struct store *s, struct relais_slice key, struct store_case *out);
 bool store_kept_put(struct store *s, struct relais_slice key,
                     const struct store_case *row) RELAIS_MUST_CHECK;

@@ -242,12 +242,9 @@ int store_case(struct store *s, const char *topic, struct relais_slice dossier,
     return *found_out ? read_case(v, out, err) : 0;
 }
 
-int store_put_row_of_case(struct store *s, struct relais_slice key,
-                          const struct store_case *row, struct relais_error *err)
+struct relais_slice store_case_bytes(const struct store_case *row)
 {
-    size_t len = CASE_HEAD + strnlen(row->position, sizeof(row->position));
-
-    return store_put(s, STORE_CASE, key, bytes_of(row, len), err);
+    return bytes_of(row, CASE_HEAD + strnlen(row->position, sizeof(row->position)));
 }
 
 int store_put_case(struct store *s, const char *topic, struct relais_slice dossier,
@@ -258,7 +255,7 @@ int store_put_case(struct store *s, const char *topic, struct relais_slice dossi
 
     if (make_key(topic, dossier, bytes, &key, err))
         return -1;
-    return store_put_row_of_case(s, key, row, err);
+    return store_put(s, STORE_CASE, key, store_case_bytes(row), err);
 }
 
 bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,

@@ -94,13 +94,14 @@ struct relais_avro_field {
     uint32_t offset; /* in the record's struct */
     bool has_default;
     const struct relais_value *default_value; /* as written in the schema */
-    const char *code;    /* "relais:code": official variable, lower case */
-    bool code_park;      /* "relais:inconnu": "parquer" */
-    const char *rule;    /* "relais:rule" */
-    const char *protect; /* "relais:protect": pseudonymise | encrypt | drop */
-    const char *clear;   /* "relais:clair": string | json */
-    const char *key;     /* "relais:cle": nir | identite | banque */
-    const char *genre;   /* "relais:genre": d | p | m, for pseudonymise */
+    const char *code;      /* "relais:code": official variable, lower case */
+    bool code_park;        /* "relais:inconnu": "parquer" */
+    const char *rule;      /* "relais:rule" */
+    const char *protect;   /* "relais:protect": pseudonymise | encrypt | drop */
+    const char *clear;     /* "relais:clair": string | json */
+    const char *key;       /* "relais:cle": nir | identite | banque */
+    const char *genre;     /* "relais:genre": d | p | m, for pseudonymise */
+    uint32_t next_of_name; /* number of the next with the same hash, from 1; 0: none */
 };
 
 struct relais_avro_type {
@@ -118,16 +119,19 @@ struct relais_avro_type {
     uint32_t item_offset;                /* map: of the value after its key */
     const struct relais_avro_type *const *branches; /* union */
     const struct relais_avro_field *fields;         /* record */
-    const char *const *symbols;                     /* enum */
-    int32_t enum_default;                           /* -1: none */
-    uint32_t count;            /* branches, fields, symbols; fixed: its size */
-    uint32_t precision, scale; /* decimal */
+    uint32_t *first_of_name; /* record: numbers of fields by their names' hash */
+    uint32_t name_mask;
+    const char *const *symbols; /* enum */
+    int32_t enum_default;       /* -1: none */
+    uint32_t count;             /* branches, fields, symbols; fixed: its size */
+    uint32_t precision, scale;  /* decimal */
     /* union [null, T]: which branch is null (0 or 1), else -1; value_offset of T after
      * `set` */
     int32_t null_branch;
     uint32_t value_offset;
     bool by_pointer; /* record that contains itself, seen from inside */
     bool protects;   /* a field in it carries relais:protect */
+    bool leads;      /* a value of it leads to memory of its own besides its texts */
 };
 
 struct relais_avro;
@@ -185,10 +189,10 @@ struct relais_value *relais_avro_to_value(const struct relais_avro *schema,
 struct relais_value *relais_avro_example(const struct relais_avro *schema, bool open,
                                          struct relais_arena *arena);
 
-/* What a caller may do with each field while a value is bound (the check stage). Called
- * for a record's field with a value that is not null, before it is stored; *v may be
- * replaced (arena). path: dotted, no indexes. 0, or -1 with err set (where is completed
- * by bind). */
+/* What a caller may do with fields while a value is bound (the check stage). Called for a
+ * record's field that carries relais:code, relais:rule or relais:protect and has a value
+ * that is not null, before it is stored; *v may be replaced (arena). path: dotted, no
+ * indexes. 0, or -1 with err set (where is completed by bind). */
 struct relais_avro_visit {
     int (*field)(void *user, const struct relais_avro_field *field, const char *path,
                  const struct relais_value **v, struct relais_error *err);

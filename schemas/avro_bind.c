@@ -10,12 +10,18 @@
 #define FIELDS_ON_STACK 128
 #define CLEAR_MAX       (1u << 20) /* a structured clear text, bytes */
 
+/* The fields that lead to where a binder stands, the last first. */
+struct place {
+    const struct place *in;
+    const char *name;
+};
+
 struct binder {
     struct relais_arena *arena;
     const struct relais_avro_visit *visit;
     struct relais_error *err;
     bool defaults; /* the value is a default as a schema writes it */
-    char path[PATH_MAX_LEN];
+    const struct place *place;
 };
 
 static int bind(struct binder *b, const struct relais_avro_type *type,
@@ -238,29 +244,22 @@ static int bind_map(struct binder *b, const struct relais_avro_type *type,
     return 0;
 }
 
-/* Index of the field, looked for from `near` on; -1: none. */
-static int64_t field_index(const struct relais_avro_type *type, const char *name,
-                           uint32_t near)
+/* Index of the field; -1: none. */
+static int64_t field_index(const struct relais_avro_type *type, const char *name)
 {
-    for (uint32_t i = 0; i < type->count; i++) {
-        uint32_t at = near + i < type->count ? near + i : near + i - type->count;
-        const char *candidate = type->fields[at].name;
+    uint32_t at = *relais_avro_name_slot(type, name);
 
-        /* most differ in their first letter */
-        if (candidate[0] == name[0] && strcmp(candidate, name) == 0)
-            return at;
-    }
-    return -1;
+    while (at && strcmp(type->fields[at - 1].name, name) != 0)
+        at = type->fields[at - 1].next_of_name;
+    return (int64_t)at - 1;
 }
 
 /* Which member is which field's. */
 static int sort_members(struct binder *b, const struct relais_avro_type *type,
                         const struct relais_value *v, const struct relais_value **given)
 {
-    uint32_t near = 0;
-
     for (v = v->child; v; v = v->next) {
-        int64_t i = field_index(type, v->name, near);
+        int64_t i = field_index(type, v->name);
 
         if (i < 0) {
             if (b->defaults)
@@ -271,9 +270,6 @@ static int sort_members(struct binder *b, const struct relais_avro_type *type,
         if (given[i])
             return relais_error_set(b->err, RELAIS_E_FIELD_TYPE, v->name, "given twice");
         given[i] = v;
-        near = (uint32_t)i + 1;
-        if (near == type->count)
-            near = 0;
     }
     return 0;
 }
@@ -294,21 +290,42 @@ static int bind_default(struct binder *b, const struct relais_avro_field *field,
     return rc;
 }
 
+/* Dotted names without indexes; its length, PATH_MAX_LEN or more: it does not fit. */
+static size_t write_path(const struct place *place, char path[PATH_MAX_LEN])
+{
+    size_t length = place->in ? write_path(place->in, path) : 0;
+
+    if (length >= PATH_MAX_LEN ||
+        !relais_avro_path_add(path, PATH_MAX_LEN, length, place->name))
+        return PATH_MAX_LEN;
+    return length + strlen(path + length);
+}
+
+static int visit_field(struct binder *b, const struct relais_avro_field *field,
+                       const struct relais_value **v)
+{
+    char path[PATH_MAX_LEN];
+
+    if (write_path(b->place, path) >= PATH_MAX_LEN)
+        return relais_error_set(b->err, RELAIS_E_LIMIT, NULL, "path too long");
+    return b->visit->field(b->visit->user, field, path, v, b->err);
+}
+
 static int bind_field(struct binder *b, const struct relais_avro_field *field,
                       const struct relais_value *v, void *slot, int depth)
 {
-    size_t length = strlen(b->path);
+    const struct place place = {b->place, field->name};
     int rc = 0;
 
     if (!v)
         return bind_default(b, field, slot, depth);
-    if (!relais_avro_path_add(b->path, sizeof(b->path), length, field->name))
-        rc = relais_error_set(b->err, RELAIS_E_LIMIT, NULL, "path too long");
-    else if (b->visit && !b->defaults && v->kind != RELAIS_VALUE_NULL)
-        rc = b->visit->field(b->visit->user, field, b->path, &v, b->err);
+    b->place = &place;
+    if (b->visit && !b->defaults && v->kind != RELAIS_VALUE_NULL &&
+        (field->code || field->rule || field->protect))
+        rc = visit_field(b, field, &v);
     if (rc == 0)
         rc = bind(b, field->type, field, v, slot, depth);
-    b->path[length] = '\0';
+    b->place = place.in;
     return rc;
 }
 

@@ -1,4 +1,5 @@
-/* Where each type's value lies in a C struct: the rules of schemas/avro.h. */
+/* Where each type's value lies in a C struct (the rules of schemas/avro.h), and each
+ * field among its record's names. */
 #include "schemas/avro_plan.h"
 
 static uint32_t round_up(uint32_t n, uint32_t align)
@@ -27,6 +28,7 @@ static bool lay_out_record(struct relais_avro_type *type,
             align = part->align;
         if (fields[i].protect || part->protects)
             type->protects = true;
+        type->leads = type->leads || part->leads;
         if (size > RELAIS_AVRO_SIZE_MAX)
             return false;
     }
@@ -54,9 +56,11 @@ static void lay_out_union(struct relais_avro_type *type)
         type->protects = type->protects || type->branches[i]->protects;
     if (type->null_branch < 0) {
         SLOT(type, struct relais_avro_union);
+        type->leads = true;
         return;
     }
     value = type->branches[1 - type->null_branch];
+    type->leads = value->leads;
     type->align = value->align;
     if (value->kind == RELAIS_AVRO_BYTES || value->kind == RELAIS_AVRO_STRING ||
         value->by_pointer) {
@@ -100,11 +104,13 @@ bool relais_avro_lay_out(struct relais_avro_type *type, struct relais_avro_field
         break;
     case RELAIS_AVRO_ARRAY:
         SLOT(type, struct relais_array);
+        type->leads = true;
         type->item_size = type->item->size;
         type->protects = type->item->protects;
         break;
     case RELAIS_AVRO_MAP:
         SLOT(type, struct relais_array);
+        type->leads = true;
         lay_out_map(type);
         type->protects = type->item->protects;
         break;
@@ -115,9 +121,40 @@ bool relais_avro_lay_out(struct relais_avro_type *type, struct relais_avro_field
         if (type->by_pointer) {
             SLOT(type, const void *);
             type->protects = true; /* not known before the record's end */
+            type->leads = true;
             break;
         }
         return lay_out_record(type, fields);
     }
     return type->size <= RELAIS_AVRO_SIZE_MAX;
+}
+
+bool relais_avro_index_names(struct relais_avro_type *type,
+                             struct relais_avro_field *fields, struct relais_arena *arena)
+{
+    uint32_t slots = 1;
+
+    while (slots < type->count)
+        slots *= 2;
+    type->name_mask = slots - 1;
+    type->first_of_name =
+        relais_arena_zalloc(arena, slots * sizeof(*type->first_of_name));
+    for (uint32_t i = 0; type->first_of_name && i < type->count; i++) {
+        uint32_t *slot = relais_avro_name_slot(type, fields[i].name);
+
+        fields[i].next_of_name = *slot;
+        *slot = i + 1;
+    }
+    return type->first_of_name != NULL;
+}
+
+void relais_avro_finish_types(struct relais_avro *schema)
+{
+    for (uint32_t i = 0; i < schema->type_count; i++)
+        if (schema->types[i]->by_pointer) {
+            schema->types[i]->fields = schema->types[i]->item->fields;
+            schema->types[i]->count = schema->types[i]->item->count;
+            schema->types[i]->first_of_name = schema->types[i]->item->first_of_name;
+            schema->types[i]->name_mask = schema->types[i]->item->name_mask;
+        }
 }

@@ -269,6 +269,10 @@ parse_record(struct parser *p, const struct relais_value *v, const char *space, 
     p->names.list[index].open = false;
     type->fields = fields;
     type->count = (uint32_t)list->count;
+    if (!relais_avro_index_names(type, fields, p->arena)) {
+        invalid(p, NULL, "schema takes too much memory");
+        return NULL;
+    }
     return laid_out(p, type, fields);
 }
 
@@ -544,16 +548,6 @@ static struct relais_avro_type *parse_type(struct parser *p, const struct relais
     }
 }
 
-/* Types hold no cycle but through by_pointer, so parts come before the whole. */
-static void finish_types(struct relais_avro *schema)
-{
-    for (uint32_t i = 0; i < schema->type_count; i++)
-        if (schema->types[i]->by_pointer) {
-            schema->types[i]->fields = schema->types[i]->item->fields;
-            schema->types[i]->count = schema->types[i]->item->count;
-        }
-}
-
 static int check_defaults(struct parser *p)
 {
     uint32_t budget = RELAIS_AVRO_DEFAULT_STEPS;
@@ -590,7 +584,7 @@ int relais_avro_parse(struct relais_avro *schema, struct relais_error *err)
                                 why.text);
     schema->root = parse_type(&p, v, "", 0);
     if (schema->root) {
-        finish_types(schema);
+        relais_avro_finish_types(schema);
         rc = check_defaults(&p);
     }
     relais_avro_names_release(&p.names);

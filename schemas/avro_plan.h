@@ -28,6 +28,17 @@ static inline bool relais_avro_path_add(char *path, size_t size, size_t length,
     return true;
 }
 
+/* Where the chain of a name begins in a record's first_of_name. */
+static inline uint32_t *relais_avro_name_slot(const struct relais_avro_type *record,
+                                              const char *name)
+{
+    uint32_t h = 0;
+
+    for (; *name; name++)
+        h = (h + (unsigned char)*name) * 0x9e3779b1u;
+    return &record->first_of_name[h >> 16 & record->name_mask];
+}
+
 enum relais_avro_opcode {
     OP_END,
     OP_BOOLEAN,
@@ -123,10 +134,17 @@ struct relais_avro {
 /* Parses schema->text into root and types. SCHEMA_INVALID. */
 int relais_avro_parse(struct relais_avro *schema,
                       struct relais_error *err) RELAIS_MUST_CHECK;
-/* size, align, offsets, protects of a type whose parts are laid out; fields: a record's.
- * false: over SIZE_MAX. */
+/* size, align, offsets, protects, leads of a type whose parts are laid out; fields: a
+ * record's. false: over SIZE_MAX. */
 bool relais_avro_lay_out(struct relais_avro_type *type,
                          struct relais_avro_field *fields) RELAIS_MUST_CHECK;
+/* first_of_name of a record with its fields. false: the arena is full. */
+bool relais_avro_index_names(struct relais_avro_type *type,
+                             struct relais_avro_field *fields,
+                             struct relais_arena *arena) RELAIS_MUST_CHECK;
+/* What a type behind a pointer shares with its record, once all are parsed. Types hold no
+ * cycle but through by_pointer, so parts come before the whole. */
+void relais_avro_finish_types(struct relais_avro *schema);
 /* SCHEMA_INVALID: the plan would be too large. */
 int relais_avro_compile(struct relais_avro *schema,
                         struct relais_error *err) RELAIS_MUST_CHECK;

@@ -20,11 +20,12 @@ static int walk_record(struct walker *w, const struct relais_avro_type *type, ch
 {
     for (uint32_t i = 0; data && i < type->count; i++) {
         const struct relais_avro_field *field = &type->fields[i];
-        size_t length = strlen(w->path);
+        size_t length;
         int rc;
 
         if (!field->protect && !field->type->protects)
             continue;
+        length = strlen(w->path);
         if (!relais_avro_path_add(w->path, sizeof(w->path), length, field->name))
             return relais_error_set(w->err, RELAIS_E_LIMIT, field->name, "path too long");
         rc = walk(w, field->type, field->protect ? field : NULL, data + field->offset,
@@ -164,6 +165,8 @@ static bool copy_union(const struct relais_avro_type *type, void *slot,
 static bool copy_parts(const struct relais_avro_type *type, void *slot,
                        struct relais_arena *arena, int depth)
 {
+    if (!type->leads)
+        return true;
     if (depth > 2 * RELAIS_AVRO_DEPTH_MAX)
         return false;
     switch (type->kind) {
@@ -176,7 +179,8 @@ static bool copy_parts(const struct relais_avro_type *type, void *slot,
         if (type->by_pointer)
             return copy_pointed(type->item, slot, arena, depth);
         for (uint32_t i = 0; i < type->count; i++)
-            if (!copy_parts(type->fields[i].type, (char *)slot + type->fields[i].offset,
+            if (type->fields[i].type->leads &&
+                !copy_parts(type->fields[i].type, (char *)slot + type->fields[i].offset,
                             arena, depth + 1))
                 return false;
         return true;

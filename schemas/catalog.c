@@ -10,6 +10,7 @@
 
 struct entry {
     struct relais_contract contract;
+    struct relais_slice full, last; /* its name, and what follows its last point */
     char family[WORD_MAX];
     char object[WORD_MAX];
 };
@@ -56,6 +57,9 @@ static void add(const struct relais_embedded *file)
     contract->text = text;
     contract->name = root->name;
     contract->size = root->size;
+    entry->full = entry->last = relais_slice_str(root->name);
+    if (strrchr(root->name, '.'))
+        entry->last = relais_slice_str(strrchr(root->name, '.') + 1);
     name_object(root->name, entry->object);
     name_family(file->name, entry->family);
     contract->object = entry->object;
@@ -78,19 +82,19 @@ const struct relais_contract *relais_catalog_at(size_t i)
 
 const struct relais_contract *relais_catalog_find(const char *name)
 {
+    struct relais_slice wanted = relais_slice_str(name);
     const struct relais_contract *contract, *of_family = NULL;
     size_t in_family = 0;
 
-    for (size_t i = 0; (contract = relais_catalog_at(i)); i++) {
-        const char *dot = strrchr(contract->name, '.');
-
-        if (strcmp(contract->name, name) == 0 || (dot && strcmp(dot + 1, name) == 0))
+    for (size_t i = 0; (contract = relais_catalog_at(i)); i++)
+        if (relais_slice_eq(entries[i].full, wanted) ||
+            relais_slice_eq(entries[i].last, wanted))
             return contract;
-        if (name[0] && strcmp(contract->family, name) == 0) {
+    for (size_t i = 0; name[0] && (contract = relais_catalog_at(i)); i++)
+        if (strcmp(contract->family, name) == 0) {
             of_family = contract;
             in_family++;
         }
-    }
     return in_family == 1 ? of_family : NULL;
 }
 

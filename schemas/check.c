@@ -4,6 +4,7 @@
 #include "schemas/family.h"
 #include "schemas/rules.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "contracts/entete.h"
@@ -32,7 +33,7 @@ void relais_check_warn(struct relais_checked *checked, enum relais_code code,
     if (checked->warning_count < RELAIS_WARNINGS_MAX) {
         struct relais_error *w = &checked->warnings[checked->warning_count++];
 
-        relais_error_clear(w);
+        *w = (struct relais_error)RELAIS_ERROR_INIT;
         relais_error_set(w, code, where, "%s", text);
     }
 }
@@ -454,7 +455,7 @@ int relais_check(const struct relais_checker *checker, const struct relais_recor
     struct relais_value *entete;
     bool made;
 
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, offsetof(struct relais_checked, warnings));
     if (case_pseudonym_out)
         case_pseudonym_out[0] = '\0';
     if (!family)

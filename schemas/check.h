@@ -37,8 +37,9 @@ struct relais_checked {
     void *data;                  /* contract->size bytes, clear but for pseudonyms */
     struct relais_slice dossier; /* = entete.dossier, the Kafka key */
     struct relais_slice object;  /* droit, mesure, paiement...: 36 characters */
-    struct relais_error warnings[RELAIS_WARNINGS_MAX]; /* what is only warned of */
     size_t warning_count;
+    struct relais_error warnings[RELAIS_WARNINGS_MAX]; /* what is only warned of; set up
+                                                        * to warning_count */
 };
 
 /* 0, or -1 with a DATA error: to be parked. case_pseudonym_out (35 bytes, may be NULL) is
