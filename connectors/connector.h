@@ -81,6 +81,7 @@ struct relais_sink_ops {
      * is borrowed until close. CONF: there is no room for such a value. */
     int (*expect)(void *state, const char *schema, const struct relais_value *open,
                   const struct relais_value *closed, struct relais_error *err);
+    bool without_headers; /* records come without their Kafka headers */
 };
 
 struct relais_connector {

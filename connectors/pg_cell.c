@@ -27,6 +27,79 @@ const struct relais_value *pg_cell_find(const struct relais_value *rec, const ch
     return NULL;
 }
 
+static bool resolve(const struct relais_value *rec, const char *name, size_t from,
+                    struct pg_cell_path *path)
+{
+    if (path->count == PG_CELL_DEPTH_MAX)
+        return false;
+    if (relais_value_get(rec, name + from)) {
+        path->end[path->count++] = (unsigned char)strlen(name);
+        return true;
+    }
+    for (const struct relais_value *v = rec->child; v; v = v->next) {
+        size_t len = strlen(v->name);
+
+        if (v->kind != RELAIS_VALUE_RECORD || strncmp(v->name, name + from, len) != 0 ||
+            name[from + len] != '_')
+            continue;
+        path->end[path->count++] = (unsigned char)(from + len);
+        if (resolve(v, name, from + len + 1, path))
+            return true;
+        path->count--;
+    }
+    return false;
+}
+
+void pg_cell_resolve(const struct relais_value *whole, const char *name,
+                     struct pg_cell_path *path)
+{
+    path->count = 0;
+    path->known = resolve(whole, name, 0, path) || !pg_cell_find(whole, name);
+}
+
+static bool is_named(const struct relais_value *v, const char *name, size_t len)
+{
+    return strncmp(v->name, name, len) == 0 && !v->name[len];
+}
+
+/* The member of that name; `last`: more often than not the same, or the one before. */
+static const struct relais_value *member(const struct relais_value *rec,
+                                         const struct relais_value *last,
+                                         const char *name, size_t len)
+{
+    if (last && is_named(last, name, len))
+        return last;
+    if (last && last->next && is_named(last->next, name, len))
+        return last->next;
+    for (const struct relais_value *v = rec->child; v; v = v->next)
+        if (is_named(v, name, len))
+            return v;
+    return NULL;
+}
+
+const struct relais_value *pg_cell_next(const struct relais_value *rec, const char *name,
+                                        struct pg_cell_path *path,
+                                        struct pg_cell_near *near)
+{
+    size_t from = 0;
+
+    if (!path->count && path->known)
+        return NULL;
+    if (!path->count && !resolve(rec, name, 0, path))
+        return pg_cell_find(rec, name);
+    for (size_t i = 0; i < path->count; i++) {
+        if (!rec || rec->kind != RELAIS_VALUE_RECORD)
+            return NULL;
+        if (near->in[i] != rec)
+            near->at[i] = NULL;
+        near->in[i] = rec;
+        rec = member(rec, near->at[i], name + from, path->end[i] - from);
+        near->at[i] = rec;
+        from = path->end[i] + (size_t)1;
+    }
+    return rec;
+}
+
 /* What COPY takes for a separator is escaped. */
 static int add_text(struct relais_buf *out, struct relais_slice s)
 {
@@ -34,8 +107,11 @@ static int add_text(struct relais_buf *out, struct relais_slice s)
     size_t plain = 0;
 
     for (size_t i = 0; i < s.len; i++) {
-        const char *at = s.ptr[i] ? strchr(special, s.ptr[i]) : NULL;
+        const char *at;
 
+        if ((unsigned char)s.ptr[i] >= 0x20 && s.ptr[i] != '\\')
+            continue;
+        at = s.ptr[i] ? strchr(special, s.ptr[i]) : NULL;
         if (!at)
             continue;
         if (relais_buf_add(out, s.ptr + plain, i - plain) ||

@@ -1,14 +1,14 @@
 #include "connectors/pg_cell.h"
 #include "connectors/pg_column.h"
-#include "connectors/pg_completeness.h"
+#include "connectors/pg_target_sql.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define ROWS_MAX_BYTES (256u << 20)
-#define SQL_MAX_BYTES  (1u << 20)
 #define COLUMNS_MAX    400
+#define KEY_SLOTS      1024
 
 void pg_target_table_name(const char *contract, char out[64])
 {
@@ -88,7 +88,7 @@ static int add_column(struct pg_target *t, const char *main_name, PGresult *r, i
     return 0;
 }
 
-static bool has(const struct pg_target_table *table, const char *name)
+bool pg_target_has(const struct pg_target_table *table, const char *name)
 {
     for (size_t i = 0; i < table->column_count; i++)
         if (strcmp(table->columns[i].name, name) == 0)
@@ -110,7 +110,7 @@ static void keep_shared(struct pg_target_table *history, const struct pg_target_
     size_t kept = 0;
 
     for (size_t i = 0; i < history->column_count; i++)
-        if (has(of, history->columns[i].name))
+        if (pg_target_has(of, history->columns[i].name))
             history->columns[kept++] = history->columns[i];
     history->column_count = kept;
 }
@@ -130,7 +130,7 @@ static int check_tables(struct pg_target *t, const char *schema, const char *nam
         return relais_error_set(err, RELAIS_E_PG_SCHEMA, name,
                                 "needs a primary key of one column, the object's id");
     for (size_t i = 0; i < 3; i++)
-        if (!has(&t->tables[0], needed[i]))
+        if (!pg_target_has(&t->tables[0], needed[i]))
             return relais_error_set(err, RELAIS_E_PG_SCHEMA, name, "needs the column %s",
                                     needed[i]);
     for (size_t i = t->table_count - 1; i > 0; i--) {
@@ -138,232 +138,12 @@ static int check_tables(struct pg_target *t, const char *schema, const char *nam
 
         /* a table of the application's that is only named alike */
         if (table->kind == PG_TARGET_LIST &&
-            (!has(table, t->key) || !has(table, "ordre")))
+            (!pg_target_has(table, t->key) || !pg_target_has(table, "ordre")))
             drop_table(t, i);
         else if (table->kind == PG_TARGET_HISTORY)
             keep_shared(table, &t->tables[0]);
     }
     return 0;
-}
-
-/* ---- statements ----------------------------------------------------------------------
- */
-
-static void put(struct relais_buf *out, bool *failed, const char *text)
-{
-    if (relais_buf_add_str(out, text))
-        *failed = true;
-}
-
-static void put_name(struct relais_buf *out, bool *failed, struct pg_conn *c,
-                     const char *name)
-{
-    char *quoted = PQescapeIdentifier(pg_conn_raw(c), name, strlen(name));
-
-    if (!quoted || relais_buf_add_str(out, quoted))
-        *failed = true;
-    PQfreemem(quoted);
-}
-
-static void put_literal(struct relais_buf *out, bool *failed, struct pg_conn *c,
-                        const char *text)
-{
-    char *quoted = PQescapeLiteral(pg_conn_raw(c), text, strlen(text));
-
-    if (!quoted || relais_buf_add_str(out, quoted))
-        *failed = true;
-    PQfreemem(quoted);
-}
-
-/* What a control sum counts of an event: its amount, a deduction below 0; null where the
- * table has none. */
-static void put_amount(struct relais_buf *out, bool *failed,
-                       const struct pg_target_table *table)
-{
-    size_t i = 0;
-
-    while (i < PG_COMPLETENESS_AMOUNTS && !has(table, pg_completeness_amounts[i]))
-        i++;
-    if (i == PG_COMPLETENESS_AMOUNTS) {
-        put(out, failed, "NULL::int8");
-        return;
-    }
-    put(out, failed, "coalesce(");
-    if (has(table, "sens"))
-        put(out, failed, "CASE sens WHEN 'DEDUCTION' THEN -1 ELSE 1 END * ");
-    put(out, failed, pg_completeness_amounts[i]);
-    put(out, failed, ", 0)");
-}
-
-/* A template: $T the table, $B the main one, $M the temporary table, $C its columns, $K
- * the key, $P the temporary table of the main one, $G that of what changed, $S the
- * assignments of an update, $R relais_recus, $A the amount, $N the contract.
- */
-static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c,
-                         const char *schema, const struct pg_target *t,
-                         const struct pg_target_table *table, const char *template)
-{
-    char temporary[80];
-
-    for (const char *at = template; *at; at++) {
-        char letter = *at == '$' ? *++at : '\0';
-
-        if (!letter) {
-            if (relais_buf_add_char(out, *at))
-                *failed = true;
-            continue;
-        }
-        switch (letter) {
-        case 'T':
-        case 'B':
-            put_name(out, failed, c, schema);
-            put(out, failed, ".");
-            put_name(out, failed, c, letter == 'B' ? t->tables[0].name : table->name);
-            break;
-        case 'M':
-        case 'P':
-        case 'G':
-            snprintf(temporary, sizeof(temporary), "%.50s%s",
-                     letter == 'M' ? table->name : t->tables[0].name,
-                     letter == 'G' ? "_changes" : "_arrives");
-            put(out, failed, "pg_temp.");
-            put_name(out, failed, c, temporary);
-            break;
-        case 'K':
-            put_name(out, failed, c, t->key);
-            break;
-        case 'R':
-            put_name(out, failed, c, schema);
-            put(out, failed, ".relais_recus");
-            break;
-        case 'A':
-            put_amount(out, failed, table);
-            break;
-        case 'N':
-            put_literal(out, failed, c, t->contract);
-            break;
-        default:
-            for (size_t i = 0; i < table->column_count; i++) {
-                put(out, failed, i ? ", " : "");
-                put_name(out, failed, c, table->columns[i].name);
-                if (letter == 'S') {
-                    put(out, failed, " = EXCLUDED.");
-                    put_name(out, failed, c, table->columns[i].name);
-                }
-            }
-        }
-    }
-}
-
-static char *finish(struct relais_buf *out, bool failed)
-{
-    char *sql = failed ? NULL : relais_buf_take(out, NULL);
-
-    relais_buf_release(out);
-    return sql;
-}
-
-#define CREATE_ONE                                                                       \
-    "DROP TABLE IF EXISTS $M; CREATE TEMPORARY TABLE $M ON COMMIT DELETE ROWS AS "       \
-    "SELECT "                                                                            \
-    "0::int4 AS relais_rang, $C FROM $T LIMIT 0; "
-#define CREATE_CHANGES                                                                   \
-    "DROP TABLE IF EXISTS $G; CREATE TEMPORARY TABLE $G ON COMMIT DELETE ROWS AS "       \
-    "SELECT "                                                                            \
-    "0::int4 AS relais_rang, $K AS relais_cle FROM $T LIMIT 0; "
-/* The newest of each object in the batch, where it is newer than what is there. */
-#define MERGE_MAIN                                                                       \
-    "WITH recent AS (SELECT DISTINCT ON ($K) * FROM $M ORDER BY $K, entete_constate_le " \
-    "DESC, entete_sequence DESC, relais_rang DESC), written AS (INSERT INTO $T AS t "    \
-    "($C) SELECT $C FROM recent ON CONFLICT ($K) DO UPDATE SET $S WHERE "                \
-    "(EXCLUDED.entete_constate_le, EXCLUDED.entete_sequence) > (t.entete_constate_le, "  \
-    "t.entete_sequence) RETURNING $K AS relais_cle) INSERT INTO $G SELECT "              \
-    "r.relais_rang, "                                                                    \
-    "w.relais_cle "                                                                      \
-    "FROM recent r JOIN written w ON w.relais_cle = r.$K; "
-/* The same where no event of the batch has an item of a list. */
-#define MERGE_MAIN_ALONE                                                                 \
-    "INSERT INTO $T AS t ($C) SELECT DISTINCT ON ($K) $C FROM $M ORDER BY $K, "          \
-    "entete_constate_le DESC, entete_sequence DESC, relais_rang DESC ON CONFLICT ($K) "  \
-    "DO UPDATE SET $S WHERE (EXCLUDED.entete_constate_le, EXCLUDED.entete_sequence) > "  \
-    "(t.entete_constate_le, t.entete_sequence); "
-#define EMPTY_LIST                                                                       \
-    "DELETE FROM $T l USING $P m, $B t WHERE l.$K = m.$K AND t.$K = m.$K AND "           \
-    "t.entete_constate_le = m.entete_constate_le AND t.entete_sequence = "               \
-    "m.entete_sequence; "
-#define MERGE_LIST                                                                       \
-    "DELETE FROM $T t USING $G g WHERE t.$K = g.relais_cle; "                            \
-    "INSERT INTO $T ($C) SELECT $C FROM $M m JOIN $G g USING (relais_rang); "
-/* A re-publication is no step of its history (contract A8). */
-#define ADD_HISTORY                                                                      \
-    "INSERT INTO $T ($C) SELECT $C FROM $P WHERE entete_origine_depot IS NULL OR NOT "   \
-    "starts_with(entete_origine_depot, 'renvoi-') ON CONFLICT (entete_id) DO NOTHING; "
-#define ADD_ALL_HISTORY                                                                  \
-    "INSERT INTO $T ($C) SELECT $C FROM $P ON CONFLICT (entete_id) DO NOTHING; "
-
-#define COUNT_RECEIVED                                                                   \
-    "INSERT INTO $R (depot, jour, sujet, fait, entete_id, constate_le, centimes) "       \
-    "SELECT entete_origine_depot, " PG_COMPLETENESS_DAY(                                 \
-        "entete_origine_depot", "entete_constate_le") ", $N, fait, entete_id, "          \
-                                                      "entete_constate_le, $A FROM $M "  \
-                                                      "WHERE entete_origine_depot IS "   \
-                                                      "NOT NULL ON CONFLICT "            \
-                                                      "(entete_id) DO NOTHING; "
-
-static const char *template_of(const struct pg_target *t,
-                               const struct pg_target_table *table, bool lists)
-{
-    switch (table->kind) {
-    case PG_TARGET_MAIN:
-        return lists ? MERGE_MAIN : MERGE_MAIN_ALONE;
-    case PG_TARGET_LIST:
-        return lists ? MERGE_LIST : EMPTY_LIST;
-    case PG_TARGET_HISTORY:
-        break;
-    }
-    return has(&t->tables[0], "entete_origine_depot") ? ADD_HISTORY : ADD_ALL_HISTORY;
-}
-
-static char *merge_sql(const struct pg_target *t, struct pg_conn *c, const char *schema,
-                       bool counted, bool lists)
-{
-    const struct pg_target_table *main = &t->tables[0];
-    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
-    bool failed = false;
-
-    for (size_t i = 0; i < t->table_count; i++)
-        put_template(&sql, &failed, c, schema, t, &t->tables[i],
-                     template_of(t, &t->tables[i], lists));
-    if (counted && has(main, "fait") && has(main, "entete_origine_depot"))
-        put_template(&sql, &failed, c, schema, t, main, COUNT_RECEIVED);
-    return finish(&sql, failed);
-}
-
-static int write_sql(struct pg_target *t, struct pg_conn *c, const char *schema,
-                     bool counted, struct relais_error *err)
-{
-    struct relais_buf create = RELAIS_BUF_INIT(SQL_MAX_BYTES);
-    bool failed = false;
-
-    put_template(&create, &failed, c, schema, t, &t->tables[0], CREATE_CHANGES);
-    for (size_t i = 0; i < t->table_count; i++) {
-        struct pg_target_table *table = &t->tables[i];
-        struct relais_buf copy = RELAIS_BUF_INIT(SQL_MAX_BYTES);
-
-        if (table->kind == PG_TARGET_HISTORY)
-            continue;
-        put_template(&create, &failed, c, schema, t, table, CREATE_ONE);
-        put_template(&copy, &failed, c, schema, t, table,
-                     "COPY $M (relais_rang, $C) FROM STDIN");
-        table->copy_sql = finish(&copy, failed);
-    }
-    t->create_sql = finish(&create, failed);
-    t->merge_sql = merge_sql(t, c, schema, counted, true);
-    t->merge_alone_sql = merge_sql(t, c, schema, counted, false);
-    return failed || !t->merge_sql || !t->merge_alone_sql
-               ? relais_error_set(err, RELAIS_E_LIMIT, t->tables[0].name,
-                                  "statements too long")
-               : 0;
 }
 
 struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
@@ -382,7 +162,7 @@ struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
     for (int i = 0; r && rc == 0 && i < PQntuples(r); i++)
         rc = add_column(t, name, r, i, err);
     if (r && rc == 0 && check_tables(t, schema, name, err) == 0 &&
-        write_sql(t, c, schema, counted, err) == 0) {
+        pg_target_write_sql(t, c, schema, counted, err) == 0) {
         PQclear(r);
         return t;
     }
@@ -402,8 +182,9 @@ void pg_target_free(struct pg_target *t)
     }
     free(t->contract);
     free(t->create_sql);
-    free(t->merge_sql);
-    free(t->merge_alone_sql);
+    for (int i = 0; i < 4; i++)
+        free(t->merge_sql[i / 2][i % 2]);
+    free(t->keys.slots);
     free(t);
 }
 
@@ -446,12 +227,28 @@ static const struct relais_value *value_of(const struct pg_target *t,
     return item ? pg_cell_find(item, column) : NULL;
 }
 
+/* Where the fields of a table's columns are, in an event of which every field is there.
+ */
+static void resolve_columns(const struct pg_target_table *table,
+                            const struct relais_value *whole)
+{
+    const struct relais_value *list =
+        table->kind == PG_TARGET_LIST ? pg_cell_find(whole, table->field) : NULL;
+
+    if (table->kind == PG_TARGET_LIST)
+        whole = list && list->kind == RELAIS_VALUE_ARRAY ? list->child : NULL;
+    for (size_t i = 0; i < table->column_count; i++)
+        if (whole && whole->kind == RELAIS_VALUE_RECORD)
+            pg_cell_resolve(whole, table->columns[i].name, &table->columns[i].path);
+}
+
 int pg_target_check(const struct pg_target *t, const struct relais_value *open,
                     const struct relais_value *closed, struct relais_error *err)
 {
     for (size_t i = 0; i < t->table_count; i++) {
         const struct pg_target_table *table = &t->tables[i];
 
+        resolve_columns(table, open);
         for (size_t j = 0; j < table->column_count; j++) {
             const struct pg_target_column *column = &table->columns[j];
             const struct relais_value *v = value_of(t, table, column->name, open);
@@ -492,10 +289,11 @@ static int copy_table(struct pg_target_table *table, struct pg_conn *c,
 
 const char *pg_target_merge(const struct pg_target *t)
 {
+    bool lists = false;
+
     for (size_t i = 1; i < t->table_count; i++)
-        if (t->tables[i].rows.len)
-            return t->merge_sql;
-    return t->tables[0].rows.len ? t->merge_alone_sql : NULL;
+        lists = lists || t->tables[i].rows.len;
+    return t->tables[0].rows.len ? t->merge_sql[lists][t->keys.twice] : NULL;
 }
 
 int pg_target_copy(struct pg_target *t, struct pg_conn *c, struct relais_error *err)
@@ -510,19 +308,22 @@ static int add_row(struct pg_target_table *table, const struct relais_value *key
                    const char *key_name, const struct relais_value *rec, size_t rank,
                    size_t order, struct relais_error *err)
 {
-    if (relais_buf_printf(&table->rows, "%zu", rank))
+    struct pg_cell_near near = {0};
+
+    if (relais_buf_add_integer(&table->rows, (int64_t)rank))
         return relais_error_set(err, RELAIS_E_LIMIT, table->name, "too large a row");
     for (size_t i = 0; i < table->column_count; i++) {
-        const struct pg_target_column *column = &table->columns[i];
+        struct pg_target_column *column = &table->columns[i];
         int rc = relais_buf_add_char(&table->rows, '\t');
 
         if (rc == 0 && key && strcmp(column->name, "ordre") == 0)
-            rc = relais_buf_printf(&table->rows, "%zu", order);
+            rc = relais_buf_add_integer(&table->rows, (int64_t)order);
         else if (rc == 0 && key && strcmp(column->name, key_name) == 0)
             rc = pg_cell_add(&table->rows, key, column->form, column->name, err);
         else if (rc == 0)
-            rc = pg_cell_add(&table->rows, pg_cell_find(rec, column->name), column->form,
-                             column->name, err);
+            rc = pg_cell_add(&table->rows,
+                             pg_cell_next(rec, column->name, &column->path, &near),
+                             column->form, column->name, err);
         if (rc)
             return relais_error_set(err, RELAIS_E_LIMIT, table->name, "too large a row");
     }
@@ -556,9 +357,42 @@ static int add_items(struct pg_target *t, struct pg_target_table *table,
     return 0;
 }
 
+static uint64_t *key_slot(const struct pg_target_keys *keys, uint64_t hash)
+{
+    size_t i = hash >> 1 & (keys->slot_count - 1);
+
+    while (keys->slots[i] && keys->slots[i] != hash)
+        i = (i + 1) & (keys->slot_count - 1);
+    return &keys->slots[i];
+}
+
+/* Is its key among those of the batch? By their hashes: one that is taken for another's
+ * costs a sort. */
+static void note_key(struct pg_target_keys *keys, struct relais_slice key)
+{
+    uint64_t hash = relais_hash(key, RELAIS_SLICE("")) | 1;
+    size_t i;
+
+    if (keys->count * 2 >= keys->slot_count) {
+        struct pg_target_keys old = *keys;
+
+        keys->slot_count = old.slot_count ? old.slot_count * 2 : KEY_SLOTS;
+        keys->slots = relais_zalloc(keys->slot_count * sizeof(*keys->slots));
+        for (size_t j = 0; j < old.slot_count; j++)
+            if (old.slots[j])
+                *key_slot(keys, old.slots[j]) = old.slots[j];
+        free(old.slots);
+    }
+    i = (size_t)(key_slot(keys, hash) - keys->slots);
+    keys->twice = keys->twice || keys->slots[i];
+    keys->count += !keys->slots[i];
+    keys->slots[i] = hash;
+}
+
 int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t rank,
                   struct relais_error *err)
 {
+    note_key(&t->keys, relais_value_text(value, t->key));
     for (size_t i = 0; i < t->table_count; i++) {
         struct pg_target_table *table = &t->tables[i];
         int rc = 0;
@@ -577,4 +411,8 @@ void pg_target_clear(struct pg_target *t)
 {
     for (size_t i = 0; i < t->table_count; i++)
         relais_buf_clear(&t->tables[i].rows);
+    if (t->keys.count)
+        memset(t->keys.slots, 0, t->keys.slot_count * sizeof(*t->keys.slots));
+    t->keys.count = 0;
+    t->keys.twice = false;
 }

@@ -26,8 +26,17 @@
 
 enum pg_form { PG_FORM_TEXT, PG_FORM_BYTES, PG_FORM_JSON };
 
+/* Where a column's field is: ends of the names in its own (pg_cell_next). */
+#define PG_CELL_DEPTH_MAX 4
+struct pg_cell_path {
+    unsigned char count; /* 0: not found so far */
+    bool known;          /* 0: there is none in any event */
+    unsigned char end[PG_CELL_DEPTH_MAX];
+};
+
 struct pg_target_column {
     char name[64];
+    struct pg_cell_path path;
     char type[64]; /* of a domain: the one below it */
     char category; /* pg_type.typcategory */
     enum pg_form form;
@@ -45,14 +54,22 @@ struct pg_target_table {
     struct relais_buf rows;
 };
 
+/* Keys of the rows in the buffers. */
+struct pg_target_keys {
+    uint64_t *slots; /* hashes; 0: free */
+    size_t slot_count, count;
+    bool twice; /* one is there twice, as far as hashes tell */
+};
+
 struct pg_target {
     char *contract; /* full name */
     char key[64];
     struct pg_target_table tables[PG_TARGET_TABLES_MAX]; /* the main one first */
     size_t table_count;
-    char *create_sql;      /* the temporary tables, once a session */
-    char *merge_sql;       /* from them into the tables, in one transaction */
-    char *merge_alone_sql; /* the same where no list has an item */
+    struct pg_target_keys keys;
+    char *create_sql; /* the temporary tables, once a session */
+    /* from them into the tables, in one transaction: [a list has an item][keys.twice] */
+    char *merge_sql[2][2];
 };
 
 /* schema: the SQL schema, unquoted. counted: what is written enters relais_recus

@@ -559,6 +559,7 @@ static const struct relais_sink_ops ops = {
     .skip = sink_postgres_skip,
     .restart = sink_postgres_restart,
     .expect = sink_postgres_expect,
+    .without_headers = true,
 };
 
 const struct relais_connector relais_sink_postgres = {

@@ -40,8 +40,9 @@ static struct relais_value *headers_value(const struct relais_event *event,
     return headers;
 }
 
-int event_record(const struct relais_event *event, struct relais_arena *arena,
-                 struct relais_record *rec, struct relais_error *err)
+int event_record(const struct relais_event *event, bool headers,
+                 struct relais_arena *arena, struct relais_record *rec,
+                 struct relais_error *err)
 {
     int32_t id = relais_event_schema_id(event);
 
@@ -53,8 +54,8 @@ int event_record(const struct relais_event *event, struct relais_arena *arena,
     rec->timestamp_ms = relais_event_timestamp_ms(event);
     rec->key.ptr = relais_event_key(event, &rec->key.len);
     rec->schema_id = id > 0 ? id : 0;
-    rec->headers = headers_value(event, arena);
-    if (!rec->headers)
+    rec->headers = headers ? headers_value(event, arena) : NULL;
+    if (headers && !rec->headers)
         return relais_error_set(err, RELAIS_E_LIMIT, "headers", "arena full");
     if (event_error(event)) {
         rec->problem = *event_error(event);
@@ -69,7 +70,7 @@ int event_json_line(const struct relais_event *event, struct relais_arena *arena
 {
     struct relais_record rec = {0};
 
-    if (event_record(event, arena, &rec, err))
+    if (event_record(event, true, arena, &rec, err))
         return -1;
     if (!relais_record_print(&rec, out))
         return 0;

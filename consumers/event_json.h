@@ -11,10 +11,11 @@
 #include "core/record.h"
 
 /* Fills rec (zeroed by the caller), kind EVENT. Key, topic and schema are borrowed from
- * the event; the rest is in the arena. An event with a problem: value NULL, rec->problem.
- */
-int event_record(const struct relais_event *event, struct relais_arena *arena,
-                 struct relais_record *rec, struct relais_error *err) RELAIS_MUST_CHECK;
+ * the event; the rest is in the arena. headers: also its headers, which cost as much as
+ * the value. An event with a problem: value NULL, rec->problem. */
+int event_record(const struct relais_event *event, bool headers,
+                 struct relais_arena *arena, struct relais_record *rec,
+                 struct relais_error *err) RELAIS_MUST_CHECK;
 
 /* Appends one line, without its end. arena: scratch. */
 int event_json_line(const struct relais_event *event, struct relais_arena *arena,

@@ -31,7 +31,7 @@ static int add_record(struct sink_run *run, struct relais_event *event,
     if (!rec)
         return relais_error_set(err, RELAIS_E_LIMIT, "batch", "full");
     run->records[run->held] = rec;
-    return event_record(event, &run->batch.arena, rec, err);
+    return event_record(event, !run->ops->without_headers, &run->batch.arena, rec, err);
 }
 
 /* The batch is full, or the event alone is too large for it. */

@@ -179,6 +179,19 @@ int relais_buf_add_char(struct relais_buf *buf, char c)
     return relais_buf_add(buf, &c, 1);
 }
 
+int relais_buf_add_integer(struct relais_buf *buf, int64_t n)
+{
+    char text[20], *at = text + sizeof(text);
+    uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+
+    do
+        *--at = (char)('0' + left % 10);
+    while ((left /= 10));
+    if (n < 0)
+        *--at = '-';
+    return relais_buf_add(buf, at, (size_t)(text + sizeof(text) - at));
+}
+
 int relais_buf_printf(struct relais_buf *buf, const char *fmt, ...)
 {
     va_list ap;

@@ -79,6 +79,7 @@ int relais_buf_add(struct relais_buf *buf, const void *ptr, size_t len) RELAIS_M
 int relais_buf_add_str(struct relais_buf *buf, const char *s) RELAIS_MUST_CHECK;
 int relais_buf_add_slice(struct relais_buf *buf, struct relais_slice s) RELAIS_MUST_CHECK;
 int relais_buf_add_char(struct relais_buf *buf, char c) RELAIS_MUST_CHECK;
+int relais_buf_add_integer(struct relais_buf *buf, int64_t n) RELAIS_MUST_CHECK;
 int relais_buf_printf(struct relais_buf *buf, const char *fmt, ...)
     RELAIS_PRINTF(2, 3) RELAIS_MUST_CHECK;
 /* Room for len more bytes; NULL: ceiling. The caller writes there, then adds to buf->len.

@@ -3,7 +3,6 @@
 #include "core/day.h"
 #include "core/value.h"
 
-#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -97,7 +96,7 @@ int relais_value_print_bare(const struct relais_value *v, struct relais_buf *out
     case RELAIS_VALUE_BOOL:
         return relais_buf_add_str(out, v->boolean ? "true" : "false");
     case RELAIS_VALUE_LONG:
-        return relais_buf_printf(out, "%" PRId64, v->number);
+        return relais_buf_add_integer(out, v->number);
     case RELAIS_VALUE_DOUBLE:
         return print_double(v->real, out);
     case RELAIS_VALUE_DAY:

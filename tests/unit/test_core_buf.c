@@ -43,6 +43,21 @@ static void test_buf_printf_appends(void **state)
     relais_buf_release(&buf);
 }
 
+static void test_buf_adds_integers_to_the_last(void **state)
+{
+    static const int64_t numbers[] = {0, 7, -7, 10, INT64_MAX, INT64_MIN};
+    struct relais_buf buf = RELAIS_BUF_INIT(100);
+
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(relais_buf_add_integer(&buf, numbers[i]), 0);
+    assert_string_equal(buf.data, "07-710"
+                                  "9223372036854775807"
+                                  "-9223372036854775808");
+    buf.max = buf.len + 1;
+    assert_int_equal(relais_buf_add_integer(&buf, 12), -1);
+    relais_buf_release(&buf);
+}
+
 static void test_buf_take_moves_the_text_out(void **state)
 {
     struct relais_buf buf = RELAIS_BUF_INIT(1000);
@@ -241,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_buf_grows_and_stays_ended),
         cmocka_unit_test(test_buf_stops_at_its_ceiling_unchanged),
         cmocka_unit_test(test_buf_printf_appends),
+        cmocka_unit_test(test_buf_adds_integers_to_the_last),
         cmocka_unit_test(test_buf_take_moves_the_text_out),
         cmocka_unit_test(test_slice_order_has_null_before_empty),
         cmocka_unit_test(test_trim_takes_blanks_at_both_ends),
