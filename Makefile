@@ -145,6 +145,9 @@ fuzz: deps-extra
 bench: deps-extra
 	@$(SUB) all tools benches
 	@tests/bench/run.sh $(BUILD)
+bench-debezium: deps-extra
+	@$(SUB) all tools benches
+	@tests/bench/debezium.sh $(BUILD)
 soak: deps-test
 	@$(SUB) all tools
 	@tests/soak.sh $(BUILD)
@@ -182,7 +185,7 @@ help:
 	@echo 'make            compile build/relais et build/librelais'
 	@echo 'make check      format, couches, appels interdits, avertissements, docs a jour'
 	@echo 'make unit | pipeline | integration      une suite ; ONLY=motif choisit ses fichiers'
-	@echo 'make san | valgrind | fuzz T=60 | bench | soak | exports | docs | install | clean'
+	@echo 'make san | valgrind | fuzz T=60 | bench | bench-debezium | soak | exports | docs | install | clean'
 
 ifneq ($(filter all $(BUILD)/relais install,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(LIBS),)
@@ -192,5 +195,5 @@ endif
 
 -include $(shell find $(BUILD)/obj $(BUILD)/gen-obj -name '*.d' 2>/dev/null)
 .PHONY: all units tools benches fuzzers deps deps-test deps-extra demo test check unit pipeline integration san valgrind \
-        fuzz bench soak interop exports docs install clean help
+        fuzz bench bench-debezium soak interop exports docs install clean help
 .SECONDARY:

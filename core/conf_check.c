@@ -41,7 +41,7 @@ const struct relais_conf_key relais_conf_common[] = {
          "pour un chargement en masse)."},
     {"connector", "name", RELAIS_CONF_TEXT,
      .doc = "Connecteur, comme source_cnaf_beneficiaire ou sink_file."},
-    {"limits", "inflight_records", RELAIS_CONF_INTEGER, 1, 10000000, .def = "20000",
+    {"limits", "inflight_records", RELAIS_CONF_INTEGER, 1, 10000000, .def = "8192",
      .doc = "Messages envoyés et non encore acquittés, au plus."},
     {"limits", "inflight_kbytes", RELAIS_CONF_INTEGER, 64, 4194304, .def = "16384",
      .doc =

@@ -1,0 +1,161 @@
+#!/bin/bash
+# debezium.sh BUILD -- relais beside Debezium on one machine, one broker, one backlog: the rows of
+# an outbox, in turn by pg_recvlogical (to /dev/null), relais and Debezium's connector in a
+# worker of Kafka Connect, tuned. Prints a table and writes it to BUILD/debezium.md.
+#   ROWS=400000   of the backlog; Debezium's rate and CPU are those of its warm second half
+#   RUNS=3        of each; the table has medians
+#   SIZES='100 1' rows a transaction
+# relais' figures include its start. Debezium passes the payload on as text; relais checks it,
+# protects it and encodes it. Fetches about 100 MB of jars the first time (docker/debezium).
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+BUILD=$(cd "$1" && pwd) || exit 1
+export BUILD
+ROWS=${ROWS:-400000} RUNS=${RUNS:-3} SIZES=${SIZES:-100 1}
+. tests/lib.sh >/dev/null
+bin=$BUILD/bench
+pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+version=$(sed -n 's/.*debezium-connector-postgres<.*<version>\(.*\)<\/version>.*/\1/p' docker/debezium/pom.xml)
+jars=$BUILD/debezium-$version
+rows=$work/rows
+
+fetch() { # POM FOLDER
+	[ -d "$2" ] && return
+	command -v mvn >/dev/null || { echo 'debezium.sh: needs maven' >&2; return 1; }
+	mvn -B -q -f "$1" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$2.part" >&2 && mv "$2.part" "$2"
+}
+median() { sort -n | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
+field() { sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p"; }
+# note WHO SIZE RATE CPU_PER_MILLION MB
+note() { printf '%s\t%s\t%s\t%s\t%s\n' "$@" >>"$rows"; echo "# $1, $2 a transaction: $3 rows/s, $4 CPU s a million, $5 MB" >&2; }
+
+backlog() { # SIZE
+	pg sql "SELECT pg_create_logical_replication_slot('origin', 'pgoutput')" >/dev/null
+	pg sql "DO \$\$ BEGIN FOR t IN 0..$((ROWS / $1 - 1)) LOOP INSERT INTO outbox
+	  SELECT lpad((t * $1 + i)::text, 32, '0')::uuid, 'paiement', lpad(((t * $1 + i) % 50000)::text, 8, '0') || '093', 'EMIS',
+	    jsonb_build_object('paiement', ('1' || lpad((t * $1 + i)::text, 31, '0'))::uuid, 'prestation', 'RSA', 'fait', 'EMIS', 'etat', 'EMIS',
+	      'mois', '2026-01-01', 'montant_centimes', 100 + i, 'sens', 'AJOUT', 'destinataire', 'ALLOCATAIRE',
+	      'entete', jsonb_build_object('survenu_le', '2026-01-05')) FROM generate_series(1, $1) i; COMMIT; END LOOP; END \$\$"
+	pg sql 'CHECKPOINT'
+}
+slot() { pg sql "SELECT pg_copy_logical_replication_slot('origin', '$1')" >/dev/null; }
+drop_slot() { wait_for 30 pg sql "SELECT pg_drop_replication_slot('$1')"; }
+
+by_yardstick() { # SIZE
+	local seconds
+	slot yard
+	seconds=$("$bin/bench_watch" "$pg_bin/pg_recvlogical" -d "$pg_url" --slot yard --start -f /dev/null \
+	    --endpos "$(pg sql 'SELECT pg_current_wal_flush_lsn()')" -o proto_version=1 -o "publication_names=$publication" 2>>"$work/yard.err")
+	note pg_recvlogical "$1" "$(echo "$seconds" | field seconds | awk -v n="$ROWS" '{printf "%.0f", n / $1}')" \
+	    "$(echo "$seconds" | field cpu_s | awk -v n="$ROWS" '{printf "%.2f", $1 * 1e6 / n}')" "$(echo "$seconds" | field anon_mb)"
+	drop_slot yard
+}
+by_relais() { # SIZE: each run has a territory, topics and a state of its own
+	local took
+	run=$((run + 1)) territory=dep$((run + 10))
+	printf '[connector]\nname = source_postgres_outbox\nroutes = paiement=EvenementPaiement\ndsn = %s\npublication = %s\n' \
+	    "$pg_url" "$publication" | conf "$work/run$run/relais.ini"
+	"$relais" topics apply -c "$work/run$run/relais.ini" >/dev/null
+	slot "relais_${territory}_essai"
+	took=$("$bin/bench_watch" "$relais" source "$work/run$run/relais.ini" --once 2>>"$work/source.err") || echo 'debezium.sh: relais failed' >&2
+	note relais "$1" "$(echo "$took" | field seconds | awk -v n="$ROWS" '{printf "%.0f", n / $1}')" \
+	    "$(echo "$took" | field cpu_s | awk -v n="$ROWS" '{printf "%.2f", $1 * 1e6 / n}')" "$(echo "$took" | field anon_mb)"
+	drop_slot "relais_${territory}_essai"
+	kafka admin org.apache.kafka.tools.TopicCommand --delete --topic "$territory.payments.v1" >/dev/null
+	rm -rf "$work/run$run/state"
+}
+by_debezium() { # SIZE
+	local topic=debezium.$1.$((run = run + 1)) took
+	kafka topic "$topic" 6 >/dev/null
+	slot debezium
+	cat >"$work/worker.properties" <<-END
+	bootstrap.servers=$bootstrap
+	key.converter=org.apache.kafka.connect.storage.StringConverter
+	value.converter=org.apache.kafka.connect.storage.StringConverter
+	offset.storage.file.filename=$work/offsets.$run
+	offset.flush.interval.ms=5000
+	plugin.path=$jars/plugins
+	plugin.discovery=service_load
+	listeners=http://127.0.0.1:$(free_port)
+	END
+	cat >"$work/connector.properties" <<-END
+	name=outbox
+	connector.class=io.debezium.connector.postgresql.PostgresConnector
+	tasks.max=1
+	database.hostname=127.0.0.1
+	database.port=$(sed -n 's/.*port=\([0-9]*\).*/\1/p' <<<"$pg_url")
+	database.user=postgres
+	database.password=none
+	database.dbname=postgres
+	topic.prefix=bench
+	plugin.name=pgoutput
+	slot.name=debezium
+	publication.name=$publication
+	publication.autocreate.mode=disabled
+	table.include.list=public.outbox
+	snapshot.mode=no_data
+	tombstones.on.delete=false
+	transforms=outbox
+	transforms.outbox.type=io.debezium.transforms.outbox.EventRouter
+	transforms.outbox.route.topic.replacement=$topic
+	max.batch.size=20480
+	max.queue.size=81920
+	poll.interval.ms=10
+	producer.override.linger.ms=20
+	producer.override.batch.size=524288
+	producer.override.buffer.memory=134217728
+	producer.override.compression.type=lz4
+	producer.override.acks=all
+	END
+	cat >"$work/log4j2.yaml" <<-'END'
+	Configuration:
+	  Appenders: {Console: {name: C, target: SYSTEM_ERR, PatternLayout: {pattern: "%d %p %c{1} %m%n"}}}
+	  Loggers: {Root: {level: info, AppenderRef: {ref: C}}}
+	END
+	start connect java -Xms1g -Xmx1g -Dlog4j2.configurationFile="$work/log4j2.yaml" -cp "$jars/connect/*" \
+	    org.apache.kafka.connect.cli.ConnectStandalone "$work/worker.properties" "$work/connector.properties"
+	if took=$("$bin/bench_filled" "$bootstrap" "$topic" "$ROWS" "${pids[connect]}"); then
+		note Debezium "$1" "$(echo "$(echo "$took" | field half) $(echo "$took" | field all)" | awk -v n="$ROWS" '{printf "%.0f", n / 2 / ($2 - $1)}')" \
+		    "$(echo "$(echo "$took" | field cpu_half) $(echo "$took" | field cpu_all)" | awk -v n="$ROWS" '{printf "%.2f", ($2 - $1) * 2e6 / n}')" \
+		    "$(echo "$took" | field anon_mb)"
+		echo "# $took" >&2
+	else
+		tail -n 5 "$work/connect.err" >&2
+	fi
+	halt connect
+	drop_slot debezium
+	kafka admin org.apache.kafka.tools.TopicCommand --delete --topic "$topic" >/dev/null
+}
+
+mkdir -p "$jars/plugins" &&
+    fetch docker/debezium/connect.xml "$jars/connect" && fetch docker/debezium/pom.xml "$jars/plugins/debezium" || exit 1
+export KAFKA_JVM=${KAFKA_JVM:--Xms1g -Xmx1g}
+kafka_up || exit 1
+run=0
+for size in $SIZES; do
+	PG_EXTRA=$'max_wal_size = 4GB\nmax_slot_wal_keep_size = -1\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || exit 1
+	territory=dep93 publication=relais_dep93_essai
+	outbox "$work/first" || exit 1
+	backlog "$size"
+	for k in $(seq "$RUNS"); do by_yardstick "$size"; by_relais "$size"; by_debezium "$size"; done
+	pg down
+done
+python3 - "$rows" >"$BUILD/debezium.md" <<'END'
+import collections, statistics, sys
+got = collections.defaultdict(list)
+for line in open(sys.argv[1], encoding="utf-8"):
+    who, size, *figures = line.rstrip("\n").split("\t")
+    got[int(size), who].append([float(f) for f in figures])
+mid = {k: [statistics.median(column) for column in zip(*v)] for k, v in got.items()}
+names = ("relais", "Debezium", "pg_recvlogical")
+def figure(x):
+    return f"{x:,.0f}".replace(",", " ") if x >= 1000 else f"{x:.3g}".replace(".", ",")
+print("| lignes par transaction | | relais | Debezium | `pg_recvlogical` seul |\n|---:|---|---:|---:|---:|")
+for size in sorted({s for s, _ in mid}, reverse=True):
+    for i, what in enumerate(("lignes/s", "CPU, s par million", "mémoire anonyme, Mo")):
+        print(f"| {size} | {what} | " + " | ".join(figure(mid[size, n][i]) if (size, n) in mid else "" for n in names) + " |")
+    if all((size, n) in mid for n in names):
+        r, d, y = (mid[size, n] for n in names)
+        print(f"| {size} | relais ÷ | | vitesse {r[0] / d[0]:.2f}, CPU 1/{d[1] / r[1]:.1f}, mémoire 1/{d[2] / r[2]:.0f} | vitesse {r[0] / y[0]:.2f} |".replace(".", ","))
+END
+cat "$BUILD/debezium.md"
