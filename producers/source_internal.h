@@ -32,7 +32,13 @@ _Static_assert(STORE_DAY_PUBLISHED_MAX == CONTROL_PUBLISHED_MAX &&
                "a day's row holds what a control event counts");
 
 /* Slots of relais_ops_reason. */
-enum source_reason { REASON_KAFKA, REASON_STATE, REASON_REGISTRY, REASON_CONNECTOR };
+enum source_reason {
+    REASON_KAFKA,
+    REASON_STATE,
+    REASON_REGISTRY,
+    REASON_CONNECTOR,
+    REASON_PARKED,
+};
 
 struct source_type {
     const char *fait; /* static */
@@ -147,6 +153,7 @@ struct source {
     struct source_notice notices[SOURCE_NOTICES_MAX];
     size_t notice_count;
     int64_t notices_since_us;
+    size_t parked_running;   /* records parked since the last one that was not */
     uint64_t last_ack;       /* given back to the connector */
     uint64_t taken;          /* what the connector said when the state was caught up */
     int64_t committed_us;    /* monotonic, of the last commit */
@@ -174,6 +181,9 @@ const char *source_type_of(struct source_contract *c, const char *fait);
  * when stopping: -1. */
 int source_trouble(struct source *s, const struct relais_error *err,
                    enum source_reason reason);
+/* A record was parked, or was not: where a hundred in a row are, readiness says so. */
+void source_parked(struct source *s, const struct relais_error *why);
+void source_passed(struct source *s);
 /* The call that had trouble went well. */
 void source_fine(struct source *s, enum source_reason reason);
 /* Serves the publisher, writes the low water when it is time. */

@@ -138,6 +138,7 @@ static int park(struct source *s, struct source_contract *c,
     m.why = why;
     m.why_topic = c->topic;
     source_notice(s, why, true);
+    source_parked(s, why);
     control_count_parked(&s->file.counts, why->code);
     relais_metric_add(records_parked, 1);
     return source_send(s, &m, &err) ? -1 : 0;
@@ -192,6 +193,7 @@ static int settle(struct source *s, struct source_contract *c,
     relais_metric_add(warnings, (int64_t)out->checked.warning_count);
     switch (out->outcome) {
     case DIFFERENCE_EVENT:
+        source_passed(s);
         if (rec->observed_us)
             out->note.journal_day = relais_paris_day(out->note.observed_us);
         rc = source_send_event(s, c, out, rec->depot, rec->trace, rec->ack, &err);
@@ -202,9 +204,11 @@ static int settle(struct source *s, struct source_contract *c,
         count_published(s, c, out);
         return 0;
     case DIFFERENCE_PUBLISHED:
+        source_passed(s);
         count_published(s, c, out);
         return pass(s, &out->note, rec->ack);
     case DIFFERENCE_UNCHANGED:
+        source_passed(s);
         s->file.counts.unchanged++;
         relais_metric_add(records_unchanged, 1);
         return pass(s, &out->note, rec->ack);

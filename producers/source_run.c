@@ -19,12 +19,14 @@
 #define POLL_IDLE_MS     200
 #define POLL_BUSY_MS     1
 #define POLL_REPORTS_MS  5
+#define PARKED_RUNNING   100
 
 static const char *const reasons[] = {
     [REASON_KAFKA] = "Kafka injoignable ou refuse d'écrire",
     [REASON_STATE] = "dossier d'état impossible à écrire",
     [REASON_REGISTRY] = "registre de schémas injoignable",
     [REASON_CONNECTOR] = "source injoignable",
+    [REASON_PARKED] = "tout ce qui est lu est mis de côté : voir le journal et la DLQ",
 };
 
 bool source_stopping(struct source *s)
@@ -56,6 +58,25 @@ static void log_once(struct source *s, const struct relais_error *err)
     relais_log_error(err, NULL);
     s->logged = err->code;
     s->logged_us = now;
+}
+
+void source_parked(struct source *s, const struct relais_error *why)
+{
+    if (++s->parked_running != PARKED_RUNNING)
+        return;
+    relais_ops_reason(REASON_PARKED, reasons[REASON_PARKED]);
+    relais_log(RELAIS_LOG_ERROR,
+               "parked_in_a_row=%d code=%s where=%s text=\"nothing that is read passes: "
+               "look at the mapping or the source before what is parked is many\"",
+               PARKED_RUNNING, relais_error_name(why->code),
+               why->where[0] ? why->where : "-");
+}
+
+void source_passed(struct source *s)
+{
+    if (s->parked_running >= PARKED_RUNNING)
+        relais_ops_reason(REASON_PARKED, NULL);
+    s->parked_running = 0;
 }
 
 void source_fine(struct source *s, enum source_reason reason)
