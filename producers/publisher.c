@@ -402,6 +402,16 @@ int publisher_poll(struct publisher *p, int timeout_ms, struct relais_error *err
     return relais_kafka_watch_check(&p->watch, err);
 }
 
+void publisher_hurry(struct publisher *p, int timeout_ms)
+{
+    if (!p->rk || !p->checked || inflight_ready(p->ring) == inflight_count(p->ring))
+        return;
+    p->progressed = false;
+    (void)rd_kafka_flush(p->rk, timeout_ms); /* as far as it came */
+    if (p->progressed)
+        p->progress_us = relais_monotonic_us();
+}
+
 void publisher_trace(struct publisher *p, struct relais_slice depot, const char id[37],
                      char out[56])
 {

@@ -43,6 +43,9 @@ struct inflight *publisher_ring(struct publisher *p);
 /* Pushes and hands on to librdkafka as far as its queue allows. */
 int publisher_send(struct publisher *p, const struct inflight_message *message,
                    struct relais_error *err) RELAIS_MUST_CHECK;
+/* For a source that has nothing more to give at the moment: what waits for company
+ * (linger.ms) goes now. Waits at most timeout_ms for its reports. */
+void publisher_hurry(struct publisher *p, int timeout_ms);
 /* Serves delivery reports, hands on what waits, makes a new producer when it is time.
  * -1: a producer was given up or could not be made; the next calls try again with
  * back-off. */

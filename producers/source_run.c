@@ -20,6 +20,8 @@
 #define POLL_BUSY_MS     1
 #define POLL_REPORTS_MS  5
 #define PARKED_RUNNING   100
+#define BATCH_LARGE      64 /* records: a log that gives them has more */
+#define HURRY_MS         1
 
 static const char *const reasons[] = {
     [REASON_KAFKA] = "Kafka injoignable ou refuse d'écrire",
@@ -320,6 +322,8 @@ static int loop(struct source *s)
         source_fine(s, REASON_CONNECTOR);
         if (take_over(s) || take_batch(s))
             return -1;
+        if (s->connector->log && s->batch.count && s->batch.count < BATCH_LARGE)
+            publisher_hurry(s->publisher, HURRY_MS);
         if (source_pump(s, s->batch.count ? 0 : publisher_ms))
             return -1;
         if (!s->file.open && s->notice_count &&

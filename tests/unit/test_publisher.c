@@ -114,6 +114,24 @@ static void assert_complete_and_ordered(struct bench *b, int count)
     mock_messages_free(&all);
 }
 
+static void test_in_a_hurry_nothing_waits_for_company(void **state)
+{
+    struct bench b;
+
+    open_with(&b, "[kafka]\nlinger.ms = 600000\n");
+    poll_once(&b, 10);
+    publisher_hurry(b.p, 1); /* nothing is there */
+    for (int i = 0; i < 10; i++)
+        give(&b, i);
+    for (int i = 0; i < 3000 && inflight_count(publisher_ring(b.p)); i++) {
+        publisher_hurry(b.p, 1);
+        poll_once(&b, 10);
+    }
+    assert_int_equal(inflight_count(publisher_ring(b.p)), 0);
+    assert_complete_and_ordered(&b, 10);
+    close_all(&b);
+}
+
 static void test_messages_arrive_complete_and_in_order_per_key(void **state)
 {
     struct bench b;
@@ -305,6 +323,7 @@ static void test_broker_away_is_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_in_a_hurry_nothing_waits_for_company),
         cmocka_unit_test(test_messages_arrive_complete_and_in_order_per_key),
         cmocka_unit_test(test_headers_are_those_of_the_contract_in_its_order),
         cmocka_unit_test(test_reduced_profile_sends_id_and_type_only),
