@@ -54,7 +54,7 @@ void pg_cell_resolve(const struct relais_value *whole, const char *name,
                      struct pg_cell_path *path)
 {
     path->count = 0;
-    path->known = resolve(whole, name, 0, path) || !pg_cell_find(whole, name);
+    (void)resolve(whole, name, 0, path);
 }
 
 static bool is_named(const struct relais_value *v, const char *name, size_t len)
@@ -83,8 +83,6 @@ const struct relais_value *pg_cell_next(const struct relais_value *rec, const ch
 {
     size_t from = 0;
 
-    if (!path->count && path->known)
-        return NULL;
     if (!path->count && !resolve(rec, name, 0, path))
         return pg_cell_find(rec, name);
     for (size_t i = 0; i < path->count; i++) {

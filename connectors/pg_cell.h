@@ -12,7 +12,8 @@ const struct relais_value *pg_cell_find(const struct relais_value *rec, const ch
 struct pg_cell_near {
     const struct relais_value *in[PG_CELL_DEPTH_MAX], *at[PG_CELL_DEPTH_MAX];
 };
-/* path in a record of which every field is there. */
+/* path in a record of which every field is there; else it is found in the first that has
+ * it. */
 void pg_cell_resolve(const struct relais_value *whole, const char *name,
                      struct pg_cell_path *path);
 /* The same for the columns of a row one after the other, most in the record's order. path

@@ -30,7 +30,6 @@ enum pg_form { PG_FORM_TEXT, PG_FORM_BYTES, PG_FORM_JSON };
 #define PG_CELL_DEPTH_MAX 4
 struct pg_cell_path {
     unsigned char count; /* 0: not found so far */
-    bool known;          /* 0: there is none in any event */
     unsigned char end[PG_CELL_DEPTH_MAX];
 };
 
