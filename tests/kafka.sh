@@ -105,6 +105,7 @@ config() { # N MODE
 	controller.quorum.voters=$(voters)
 	controller.listener.names=CONTROLLER
 	log.dirs=$dir/$n
+	initial.broker.registration.timeout.ms=120000
 	default.replication.factor=$repl
 	min.insync.replicas=$isr
 	offsets.topic.replication.factor=$repl
