@@ -290,18 +290,21 @@ static int read_one(struct start *st, int64_t *heard_us, struct relais_error *er
         return 0;
     }
     *heard_us = now;
+    /* what a partition gives after it was done is left for the next time, position and
+     * all */
     if (!m->err && p && !p->done) {
         rc = take_message(st, m, p, err);
         p->next = m->offset + 1;
-    } else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && p) {
+    } else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && p && !p->done) {
         p->next = m->offset > p->next ? m->offset : p->next;
     } else if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF &&
                m->err != RD_KAFKA_RESP_ERR__TRANSPORT &&
                m->err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         rc = relais_kafka_error(err, m->err, p ? p->topic : "start", "read");
     }
-    if (p && !p->done &&
-        (p->next >= p->end || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)) {
+    /* a new leader may say "end" before the end that was asked for: not until it is
+     * reached */
+    if (p && !p->done && p->next >= p->end) {
         p->done = true;
         st->open--;
     }
