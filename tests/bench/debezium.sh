@@ -13,6 +13,7 @@ BUILD=$(cd "$1" && pwd) || exit 1
 export BUILD
 ROWS=${ROWS:-400000} RUNS=${RUNS:-3} SIZES=${SIZES:-100 1}
 . tests/lib.sh >/dev/null
+. tests/bench/backlog.bash
 bin=$BUILD/bench
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 version=$(sed -n 's/.*debezium-connector-postgres<.*<version>\(.*\)<\/version>.*/\1/p' docker/debezium/pom.xml)
@@ -29,15 +30,6 @@ field() { sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p"; }
 # note WHO SIZE RATE CPU_PER_MILLION MB
 note() { printf '%s\t%s\t%s\t%s\t%s\n' "$@" >>"$rows"; echo "# $1, $2 a transaction: $3 rows/s, $4 CPU s a million, $5 MB" >&2; }
 
-backlog() { # SIZE
-	pg sql "SELECT pg_create_logical_replication_slot('origin', 'pgoutput')" >/dev/null
-	pg sql "DO \$\$ BEGIN FOR t IN 0..$((ROWS / $1 - 1)) LOOP INSERT INTO outbox
-	  SELECT lpad((t * $1 + i)::text, 32, '0')::uuid, 'paiement', lpad(((t * $1 + i) % 50000)::text, 8, '0') || '093', 'EMIS',
-	    jsonb_build_object('paiement', ('1' || lpad((t * $1 + i)::text, 31, '0'))::uuid, 'prestation', 'RSA', 'fait', 'EMIS', 'etat', 'EMIS',
-	      'mois', '2026-01-01', 'montant_centimes', 100 + i, 'sens', 'AJOUT', 'destinataire', 'ALLOCATAIRE',
-	      'entete', jsonb_build_object('survenu_le', '2026-01-05')) FROM generate_series(1, $1) i; COMMIT; END LOOP; END \$\$"
-	pg sql 'CHECKPOINT'
-}
 slot() { pg sql "SELECT pg_copy_logical_replication_slot('origin', '$1')" >/dev/null; }
 drop_slot() { wait_for 30 pg sql "SELECT pg_drop_replication_slot('$1')"; }
 
@@ -64,8 +56,10 @@ by_relais() { # SIZE: each run has a territory, topics and a state of its own
 	kafka admin org.apache.kafka.tools.TopicCommand --delete --topic "$territory.payments.v1" >/dev/null
 	rm -rf "$work/run$run/state"
 }
+# CPU seconds of the worker so far; its name holds no blank
+used() { awk -v t="$(getconf CLK_TCK)" '{print ($14 + $15) / t}' "/proc/${pids[connect]}/stat"; }
 by_debezium() { # SIZE
-	local topic=debezium.$1.$((run = run + 1)) took
+	local topic=debezium.$1.$((run = run + 1))
 	kafka topic "$topic" 6 >/dev/null
 	slot debezium
 	cat >"$work/worker.properties" <<-END
@@ -114,11 +108,13 @@ by_debezium() { # SIZE
 	END
 	start connect java -Xms1g -Xmx1g -Dlog4j2.configurationFile="$work/log4j2.yaml" -cp "$jars/connect/*" \
 	    org.apache.kafka.connect.cli.ConnectStandalone "$work/worker.properties" "$work/connector.properties"
-	if took=$("$bin/bench_filled" "$bootstrap" "$topic" "$ROWS" "${pids[connect]}"); then
-		note Debezium "$1" "$(echo "$(echo "$took" | field half) $(echo "$took" | field all)" | awk -v n="$ROWS" '{printf "%.0f", n / 2 / ($2 - $1)}')" \
-		    "$(echo "$(echo "$took" | field cpu_half) $(echo "$took" | field cpu_all)" | awk -v n="$ROWS" '{printf "%.2f", ($2 - $1) * 2e6 / n}')" \
-		    "$(echo "$took" | field anon_mb)"
-		echo "# $took" >&2
+	local half=() all=()
+	if "$bin/bench_filled" "$bootstrap" "$topic" $((ROWS / 2)) && half=("$EPOCHREALTIME" "$(used)") &&
+	    "$bin/bench_filled" "$bootstrap" "$topic" "$ROWS"; then
+		all=("$EPOCHREALTIME" "$(used)")
+		note Debezium "$1" "$(awk -v a="${half[0]}" -v b="${all[0]}" -v n="$ROWS" 'BEGIN {printf "%.0f", n / 2 / (b - a)}')" \
+		    "$(awk -v a="${half[1]}" -v b="${all[1]}" -v n="$ROWS" 'BEGIN {printf "%.2f", (b - a) * 2e6 / n}')" \
+		    "$(awk '/^RssAnon/ {printf "%.0f", $2 / 1024}' "/proc/${pids[connect]}/status")"
 	else
 		tail -n 5 "$work/connect.err" >&2
 	fi
@@ -136,7 +132,8 @@ for size in $SIZES; do
 	PG_EXTRA=$'max_wal_size = 4GB\nmax_slot_wal_keep_size = -1\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || exit 1
 	territory=dep93 publication=relais_dep93_essai
 	outbox "$work/first" || exit 1
-	backlog "$size"
+	pg sql "SELECT pg_create_logical_replication_slot('origin', 'pgoutput')" >/dev/null
+	backlog "$ROWS" "$size" && pg sql CHECKPOINT || exit 1
 	for k in $(seq "$RUNS"); do by_yardstick "$size"; by_relais "$size"; by_debezium "$size"; done
 	pg down
 done

@@ -2,6 +2,7 @@
 # WAL, the topic to a table beside COPY of the same rows, cases into WebRSA's tables, the time
 # from a commit to a subscriber. One run each, start of the process included; PG_ROWS rows,
 # DOSSIERS cases.
+. tests/bench/backlog.bash
 PG_ROWS=${PG_ROWS:-200000}
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 seconds_of() { # COMMAND...: seconds, CPU seconds
@@ -22,11 +23,7 @@ from_outbox() { # ROWS_A_TRANSACTION TARGET CPU_TARGET TERRITORY
 	PG_EXTRA=$'max_wal_size = 2GB\nmax_slot_wal_keep_size = -1\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || return 1
 	outbox "$work/pg$1" && "$relais" slot create "$ini" >/dev/null || return 1
 	pg sql "SELECT pg_create_logical_replication_slot('yard', 'pgoutput')" >/dev/null
-	pg sql "DO \$\$ BEGIN FOR t IN 0..$((PG_ROWS / $1 - 1)) LOOP INSERT INTO outbox
-	  SELECT lpad((t * $1 + i)::text, 32, '0')::uuid, 'paiement', lpad(((t * $1 + i) % 50000)::text, 8, '0') || '093', 'EMIS',
-	    jsonb_build_object('paiement', ('1' || lpad((t * $1 + i)::text, 31, '0'))::uuid, 'prestation', 'RSA', 'fait', 'EMIS', 'etat', 'EMIS',
-	      'mois', '2026-01-01', 'montant_centimes', 100 + i, 'sens', 'AJOUT', 'destinataire', 'ALLOCATAIRE',
-	      'entete', jsonb_build_object('survenu_le', '2026-01-05')) FROM generate_series(1, $1) i; COMMIT; END LOOP; END \$\$"
+	backlog "$PG_ROWS" "$1"
 	read -r yard rest < <(seconds_of "$pg_bin/pg_recvlogical" -d "$pg_url" --slot yard --start -f /dev/null \
 	    --endpos "$(pg sql 'SELECT pg_current_wal_flush_lsn()')" -o proto_version=1 -o "publication_names=relais_${4}_essai")
 	read -r ours cpu < <(seconds_of "$relais" source "$ini" --once)
