@@ -14,7 +14,6 @@
 #include "core/day.h"
 #include "core/log.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
