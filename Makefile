@@ -151,6 +151,10 @@ bench-debezium: deps-extra
 soak: deps-test
 	@$(SUB) all tools
 	@tests/soak.sh $(BUILD)
+# servers that the distribution has not: PostgreSQL 13, 14, 16, 18
+pg-versions: deps-test
+	@$(SUB) all units tools
+	@tests/pg_versions.sh $(BUILD)
 # foreign registry clients (Python, Node, Go, Java) from their package registries
 interop: deps
 	@$(SUB) all
@@ -185,7 +189,7 @@ help:
 	@echo 'make            compile build/relais et build/librelais'
 	@echo 'make check      format, couches, appels interdits, avertissements, docs a jour'
 	@echo 'make unit | pipeline | integration      une suite ; ONLY=motif choisit ses fichiers'
-	@echo 'make san | valgrind | fuzz T=60 | bench | bench-debezium | soak | exports | docs | install | clean'
+	@echo 'make san | valgrind | fuzz T=60 | bench | bench-debezium | soak | pg-versions | exports | docs | install | clean'
 
 ifneq ($(filter all $(BUILD)/relais install,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(LIBS),)
@@ -195,5 +199,5 @@ endif
 
 -include $(shell find $(BUILD)/obj $(BUILD)/gen-obj -name '*.d' 2>/dev/null)
 .PHONY: all units tools benches fuzzers deps deps-test deps-extra demo test check unit pipeline integration san valgrind \
-        fuzz bench bench-debezium soak interop exports docs install clean help
+        fuzz bench bench-debezium soak pg-versions interop exports docs install clean help
 .SECONDARY:

@@ -60,6 +60,7 @@ settings() {
 	listen_addresses = '127.0.0.1'
 	unix_socket_directories = ''
 	wal_level = logical
+	password_encryption = 'scram-sha-256'
 	max_wal_senders = 8
 	max_replication_slots = 8
 	max_wal_size = 64MB
@@ -86,10 +87,20 @@ up() {
 	cat "$dir/hba" >"$(home)/data/pg_hba.conf"
 	start_new
 }
+# By hand: pg_basebackup refuses servers that are newer than itself.
 standby() {
+	begin="pg_start_backup('standby', true, false)" end=pg_stop_backup
+	[ "$(cut -d. -f1 "$(home)/data/PG_VERSION")" -lt 15 ] || begin="pg_backup_start('standby', true)" end=pg_backup_stop
+	upstream=$(node=data; url)
+	(cd "$(home)" && "$bin/psql" -X -q -At -v ON_ERROR_STOP=1 "$upstream" >/dev/null) <<-END
+	SELECT $begin;
+	\! cp -a data standby && rm -rf standby/postmaster.pid standby/pg_replslot/*
+	SELECT labelfile FROM $end(false) \g standby/backup_label
+	END
 	node=standby
-	run pg_basebackup -d "$(PG_NODE=data; node=data; url)" -D standby -R -X stream --no-sync
-	run chmod 700 standby
+	echo "primary_conninfo = '$upstream'" >>"$(home)/standby/postgresql.conf"
+	run touch standby/standby.signal
+	chown --reference="$(home)/data/PG_VERSION" "$(home)/standby/backup_label"
 	start_new
 }
 [ $# -ge 1 ] || { sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0" >&2; exit 2; }

@@ -221,8 +221,11 @@ static void test_pg_slot_remembers_what_was_confirmed(void **state)
     stream = pg_slot_stream(&f->slot, false, &err);
     if (!stream)
         fail_msg("%s: %s", err.where, err.text);
-    for (int i = 0; i < 200 && !pg_stream_confirmed(stream); i++)
+    for (int i = 0; i < 200 && !pg_stream_confirmed(stream); i++) {
         assert_true(pg_stream_next(stream, 50, &event, &err) >= 0);
+        if (event && event->kind == PG_EVENT_COMMIT)
+            pg_stream_confirm(stream, event->end_lsn);
+    }
     confirmed = pg_stream_confirmed(stream);
     assert_true(confirmed > 0);
     pg_slot_leave(&f->slot, stream);

@@ -80,7 +80,15 @@ static void value_is(const struct pg_datum *value, const char *text)
         fail_msg("%.*s is not %s", (int)value->bytes.len, value->bytes.ptr, text);
 }
 
-/* Nothing is given until the stream says so: idle, or an error (its code). */
+/* Before PostgreSQL 15 a transaction that changed nothing of ours has a begin and a
+ * commit all the same. */
+static void is_bound(const struct pg_event *event)
+{
+    if (!event || (event->kind != PG_EVENT_BEGIN && event->kind != PG_EVENT_COMMIT))
+        fail_msg("an event of kind %d", event ? (int)event->kind : -1);
+}
+
+/* No row is given until the stream says so: idle, or an error (its code). */
 static enum relais_code drain(struct pg_stream *s, bool until_idle)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -93,7 +101,7 @@ static enum relais_code drain(struct pg_stream *s, bool until_idle)
         if (rc < 0)
             return err.code;
         if (rc > 0)
-            fail_msg("an event of kind %d", event->kind);
+            is_bound(event);
         if (until_idle && pg_stream_idle(s))
             return RELAIS_E_OK;
     }
@@ -101,18 +109,25 @@ static enum relais_code drain(struct pg_stream *s, bool until_idle)
     return RELAIS_E_BUG;
 }
 
-/* Until a query gives 1, while the stream is served. */
-static void serve_until(struct pg_stream *s, const char *sql)
+/* Until a query gives 1, while the stream is served; what comes is confirmed or not. */
+static void serve_until(struct pg_stream *s, const char *sql, bool confirm)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     const struct pg_event *event;
     int64_t until_us = relais_monotonic_us() + WAIT_US;
 
     while (helper_pg_number(sql) != 1) {
+        int rc;
+
         if (relais_monotonic_us() > until_us)
             fail_msg("never: %s", sql);
-        if (pg_stream_next(s, 20, &event, &err))
+        rc = pg_stream_next(s, 20, &event, &err);
+        if (rc < 0)
             fail_msg("%s", err.text);
+        if (rc > 0)
+            is_bound(event);
+        if (rc > 0 && confirm && event->kind == PG_EVENT_COMMIT)
+            pg_stream_confirm(s, event->end_lsn);
     }
 }
 
@@ -259,12 +274,13 @@ static void test_pg_stream_only_what_was_confirmed_is_not_given_again(void **sta
              "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 's' AND "
              "confirmed_flush_lsn - '0/0' = %llu",
              (unsigned long long)first);
-    serve_until(s, sql);
+    serve_until(s, sql, false);
     for (int i = 0; i < 75; i++) { /* longer than we are silent */
         struct relais_error err = RELAIS_ERROR_INIT;
         const struct pg_event *event;
 
-        assert_int_equal(pg_stream_next(s, 20, &event, &err), 0);
+        if (pg_stream_next(s, 20, &event, &err))
+            is_bound(event);
     }
     assert_false(pg_stream_idle(s));
     assert_int_equal(pg_stream_confirmed(s), first);
@@ -301,7 +317,7 @@ static void test_pg_stream_idle_confirms_other_peoples_wal(void **state)
              "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 's' AND "
              "confirmed_flush_lsn - '0/0' > %llu + 30000",
              (unsigned long long)end);
-    serve_until(s, sql);
+    serve_until(s, sql, true);
     pg_stream_close(s);
 }
 
