@@ -181,7 +181,7 @@ static void put_completeness(const struct ddl *d)
         "CREATE TABLE %s.relais_recus (\n    entete_id uuid PRIMARY KEY, depot text NOT "
         "NULL, jour date NOT NULL, sujet text NOT NULL,\n    fait text, constate_le "
         "timestamptz NOT NULL, centimes bigint\n);\n"
-        "CREATE INDEX ON %s.relais_recus (depot, jour, sujet, fait);\n"
+        "CREATE INDEX ON %s.relais_recus (depot, jour);\n"
         "CREATE TABLE %s.relais_controles (\n    depot text, jour date, sujet text, "
         "fait text, nombre bigint NOT NULL, centimes bigint NOT NULL,\n    constate_le "
         "timestamptz NOT NULL, sequence bigint NOT NULL, recu_le timestamptz NOT NULL "

@@ -20,10 +20,12 @@
 
 #define PG_CONTROL_CONTRACT "fr.relais.control.EvenementControle"
 
-/* SQL: the day that an event of this depot and constate_le counts for. */
+/* SQL: the day that an event of this depot and constate_le counts for. A file is named by
+ * 16 hexadecimal digits, a re-publication by "renvoi-"; no slot of ours is. */
 #define PG_COMPLETENESS_DAY(depot, instant)                                              \
-    "CASE WHEN " depot " ~ '^([0-9a-f]{16}|renvoi-[0-9]+)\\Z' THEN '-infinity'::date "   \
-    "ELSE (" instant " AT TIME ZONE 'Europe/Paris')::date END"
+    "CASE WHEN starts_with(" depot ", 'renvoi-') OR length(" depot                       \
+    ") = 16 AND translate(" depot ", '0123456789abcdef', '') = '' THEN "                 \
+    "'-infinity'::date ELSE (" instant " AT TIME ZONE 'Europe/Paris')::date END"
 /* Fields of which one is an event's amount; with `sens` DEDUCTION it is subtracted. */
 #define PG_COMPLETENESS_AMOUNTS 3
 extern const char *const pg_completeness_amounts[PG_COMPLETENESS_AMOUNTS];

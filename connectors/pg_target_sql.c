@@ -157,10 +157,13 @@ static char *finish(struct relais_buf *out, bool failed)
     "INSERT INTO $T AS t ($C) SELECT $D$C FROM $M$O ON CONFLICT ($K) "                   \
     "DO UPDATE SET $S WHERE (EXCLUDED.entete_constate_le, EXCLUDED.entete_sequence) > "  \
     "(t.entete_constate_le, t.entete_sequence); "
+/* First which objects have items at all (OFFSET 0: before the rest): as one join, a
+ * server without statistics of the tables looks every object up in the main one. */
 #define EMPTY_LIST                                                                       \
-    "DELETE FROM $T l USING $P m, $B t WHERE l.$K = m.$K AND t.$K = m.$K AND "           \
-    "t.entete_constate_le = m.entete_constate_le AND t.entete_sequence = "               \
-    "m.entete_sequence; "
+    "DELETE FROM $T l USING (SELECT m.$K, m.entete_constate_le, m.entete_sequence FROM " \
+    "$P m WHERE EXISTS (SELECT FROM $T l WHERE l.$K = m.$K) OFFSET 0) m, $B t WHERE "    \
+    "l.$K = m.$K AND t.$K = m.$K AND t.entete_constate_le = m.entete_constate_le AND "   \
+    "t.entete_sequence = m.entete_sequence; "
 #define MERGE_LIST                                                                       \
     "DELETE FROM $T t USING $G g WHERE t.$K = g.relais_cle; "                            \
     "INSERT INTO $T ($C) SELECT $C FROM $M m JOIN $G g USING (relais_rang); "
