@@ -191,43 +191,47 @@ static void read_again(struct subscriber *sub, struct part *part)
     part->checks_ms = part->anchor_ms;
 }
 
-/* What was read up to now is of the topic as it was: the next look is from here. */
+/* What had been read when it was asked is of the topic as it was: the next look is from
+ * there. */
 static void move_anchor(struct part *part)
 {
-    if (part->last_ms <= 0 || part->next <= 0)
+    if (part->asked_last_ms <= 0 || part->asked_next <= 0)
         return;
-    part->anchor = part->next - 1;
-    part->anchor_ms = part->last_ms;
-    if (part->newest_ms > part->anchor_newest_ms)
-        part->anchor_newest_ms = part->newest_ms;
+    part->anchor = part->asked_next - 1;
+    part->anchor_ms = part->asked_last_ms;
+    if (part->asked_newest_ms > part->anchor_newest_ms)
+        part->anchor_newest_ms = part->asked_newest_ms;
 }
 
 /* A topic that is deleted and made anew under its old name is told by nothing: fetches go
  * on at the old position. But then events at the old offsets are newer than all that were
  * read up to the anchor. */
-void anchor_check(struct subscriber *sub)
+void anchor_ask(struct subscriber *sub, rd_kafka_topic_partition_list_t *times)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
-
     for (size_t i = 0; i < sub->part_count; i++) {
-        const struct part *part = sub->parts[i];
+        struct part *part = sub->parts[i];
 
-        if (part->assigned && part->anchor >= 0 && part->checks < 0 && !sub->paused)
-            rd_kafka_topic_partition_list_add(list, part->topic, part->partition)
-                ->offset = part->anchor_newest_ms + 1;
+        if (!part->assigned || part->anchor < 0 || part->checks >= 0 || sub->paused)
+            continue;
+        rd_kafka_topic_partition_list_add(times, part->topic, part->partition)->offset =
+            part->anchor_newest_ms + 1;
+        part->asked_next = part->next;
+        part->asked_last_ms = part->last_ms;
+        part->asked_newest_ms = part->newest_ms;
     }
-    if (list->cnt && rd_kafka_offsets_for_times(sub->rk, list, QUERY_MS))
-        list->cnt = 0;
-    for (int i = 0; i < list->cnt; i++) {
-        const rd_kafka_topic_partition_t *p = &list->elems[i];
+}
+
+void anchor_answer(struct subscriber *sub, const rd_kafka_topic_partition_list_t *times)
+{
+    for (int i = 0; i < times->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &times->elems[i];
         struct part *part = part_find(sub, p->topic, p->partition);
 
-        if (p->err)
+        if (p->err || !part->assigned || part->anchor < 0 || part->checks >= 0)
             continue;
         if (p->offset >= 0 && p->offset <= part->anchor)
             read_again(sub, part);
         else
             move_anchor(part);
     }
-    rd_kafka_topic_partition_list_destroy(list);
 }

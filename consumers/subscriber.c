@@ -112,6 +112,7 @@ static void consumer_close(struct subscriber *sub)
 
     if (!sub->rk)
         return;
+    watchdog_end(sub);
     sub->closing = true;
     if (sub->batch)
         batch_drop(sub->batch);

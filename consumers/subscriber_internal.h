@@ -13,6 +13,9 @@
 #include "schemas/check.h"
 #include "schemas/registry.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #define BATCH_MAX   1000
 #define BATCH_SLACK 64 /* messages that come while the group is served in a wait */
 
@@ -39,6 +42,9 @@ struct part {
     uint64_t revoked_call;    /* the poll call that revoked it */
     int64_t watch_position;   /* watchdog: the position at watch_since_us */
     int64_t watch_since_us;
+    int64_t asked_next; /* as they were when the brokers were asked (struct question) */
+    int64_t asked_last_ms;
+    int64_t asked_newest_ms;
     struct seen *seen;
 };
 
@@ -100,6 +106,20 @@ struct batch {
     struct relais_event events[BATCH_MAX + BATCH_SLACK];
 };
 
+/* What the watchdog asks the brokers, in a thread of its own: an answer waits behind a
+ * fetch that has nothing to give (fetch.wait.max.ms), and events of other partitions
+ * would wait with it. */
+struct question {
+    bool asked; /* the thread is to be joined */
+    pthread_t thread;
+    atomic_bool answered; /* below is ours again */
+    uint64_t generation;  /* of the subscriber when it was asked */
+    rd_kafka_t *rk;
+    rd_kafka_topic_partition_list_t *ends;  /* of partitions that stand still */
+    rd_kafka_topic_partition_list_t *times; /* anchor_ask() */
+    rd_kafka_resp_err_t times_code;
+};
+
 struct subscriber {
     struct subscriber_options options;
     char **topics; /* NULL-ended */
@@ -130,6 +150,7 @@ struct subscriber {
     struct event_schemas schemas;
     int64_t tick_us;
     unsigned tick_count;
+    struct question question;
     bool unreachable;
     int64_t missing_since_us;     /* a topic vanished */
     int64_t uncommitted_since_us; /* commits fail since */
@@ -195,11 +216,15 @@ void anchor_read(struct part *part, const rd_kafka_message_t *msg);
 /* The topic was not there (NULL: any of them); it is there again. */
 void anchor_away(struct subscriber *sub, const char *topic);
 void anchor_back(struct subscriber *sub, struct part *part);
-/* Now and then, while running. */
-void anchor_check(struct subscriber *sub);
+/* Now and then, while running: the times to be asked for; and what offsets_for_times made
+ * of them, of partitions that were not assigned anew meanwhile. */
+void anchor_ask(struct subscriber *sub, rd_kafka_topic_partition_list_t *times);
+void anchor_answer(struct subscriber *sub, const rd_kafka_topic_partition_list_t *times);
 
 /* watchdog.c. -1: BROKER_FATAL (stands still), TOPIC_MISSING. */
 int watchdog_tick(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
+/* Before the consumer is closed: waits for an answer, 2 s at most. */
+void watchdog_end(struct subscriber *sub);
 
 /* event.c */
 int event_schemas_open(struct event_schemas *schemas, const struct relais_conf *conf,

@@ -6,6 +6,7 @@
 #include "core/day.h"
 
 #include <inttypes.h>
+#include <signal.h>
 
 #define TICK_US          INT64_C(10000000)
 #define NEW_PARTS_TICKS  6
@@ -14,34 +15,143 @@
 #define STALL_MS         60000
 #define COMMITS_FAIL_US  INT64_C(30000000)
 
-static int stalled(struct subscriber *sub, struct part *part, int64_t now_us,
-                   struct relais_error *err)
-{
-    int64_t stall_ms = sub->options.stall_ms ? sub->options.stall_ms : STALL_MS;
-    int64_t low, high;
-    struct relais_error away = RELAIS_ERROR_INIT;
+/* ---- the brokers are asked ---- */
 
-    if (part->position != part->watch_position || sub->paused) {
+static void *ask(void *user)
+{
+    struct question *q = user;
+
+    relais_kafka_ends(q->rk, q->ends, QUERY_TIMEOUT_MS);
+    if (q->times->cnt)
+        q->times_code = rd_kafka_offsets_for_times(q->rk, q->times, QUERY_TIMEOUT_MS);
+    atomic_store(&q->answered, true);
+    return NULL;
+}
+
+/* Our thread is none for the application's signals. */
+static bool start(struct question *q)
+{
+    sigset_t all, before;
+    bool started;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    started = pthread_create(&q->thread, NULL, ask, q) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
+static void forget(struct question *q)
+{
+    rd_kafka_topic_partition_list_destroy(q->ends);
+    rd_kafka_topic_partition_list_destroy(q->times);
+    q->asked = false;
+}
+
+static void ask_brokers(struct subscriber *sub, int64_t now_us)
+{
+    struct question *q = &sub->question;
+
+    q->ends = rd_kafka_topic_partition_list_new((int)sub->part_count + 1);
+    q->times = rd_kafka_topic_partition_list_new((int)sub->part_count + 1);
+    for (size_t i = 0; i < sub->part_count; i++) {
+        struct part *part = sub->parts[i];
+
+        if (!part->assigned || part->denied)
+            continue;
+        if (part->position == part->watch_position && !sub->paused) {
+            rd_kafka_topic_partition_list_add(q->ends, part->topic, part->partition);
+            continue;
+        }
         part->watch_position = part->position;
         part->watch_since_us = now_us;
-        return 0;
+        sub->unreachable = false;
     }
-    if (relais_kafka_watermarks(sub->rk, part->topic, part->partition, QUERY_TIMEOUT_MS,
-                                &low, &high, &away)) {
-        sub->unreachable = away.code == RELAIS_E_BROKER_DOWN;
-        part->watch_since_us = now_us; /* nothing can move now */
-        return 0;
-    }
-    sub->unreachable = false;
-    if (high <= (part->position >= 0 ? part->position : low) ||
-        now_us - part->watch_since_us < stall_ms * 1000)
+    anchor_ask(sub, q->times);
+    q->rk = sub->rk;
+    q->generation = sub->generation;
+    q->times_code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    atomic_store(&q->answered, false);
+    q->asked = (q->ends->cnt || q->times->cnt) && start(q);
+    if (!q->asked)
+        forget(q);
+}
+
+/* ---- and have answered ---- */
+
+/* Has it events that it does not give? */
+static bool waits(const struct subscriber *sub, const struct part *part, int64_t end)
+{
+    struct relais_error away = RELAIS_ERROR_INIT;
+    int64_t low;
+
+    if (part->position >= 0)
+        return end > part->position;
+    return relais_kafka_watermarks(sub->rk, part->topic, part->partition,
+                                   QUERY_TIMEOUT_MS, &low, &end, &away) == 0 &&
+           end > low;
+}
+
+static int stalled(const struct subscriber *sub, const struct part *part, int64_t end,
+                   int64_t now_us, struct relais_error *err)
+{
+    int64_t stall_ms = sub->options.stall_ms ? sub->options.stall_ms : STALL_MS;
+
+    if (part->position != part->watch_position ||
+        now_us - part->watch_since_us < stall_ms * 1000 || !waits(sub, part, end))
         return 0;
     return relais_error_set(err, RELAIS_E_BROKER_FATAL, part->topic,
                             "partition %" PRId32 " stands still at %" PRId64
                             " of %" PRId64 " for %" PRId64 " s",
-                            part->partition, part->position, high,
+                            part->partition, part->position, end,
                             (now_us - part->watch_since_us) / 1000000);
 }
+
+static int take_ends(struct subscriber *sub, const rd_kafka_topic_partition_list_t *ends,
+                     int64_t now_us, struct relais_error *err)
+{
+    if (ends->cnt)
+        sub->unreachable = false;
+    for (int i = 0; i < ends->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &ends->elems[i];
+        struct part *part = part_find(sub, p->topic, p->partition);
+        struct relais_error away = RELAIS_ERROR_INIT;
+
+        if (p->err) {
+            relais_kafka_error(&away, p->err, p->topic, "watermarks");
+            sub->unreachable = sub->unreachable || away.code == RELAIS_E_BROKER_DOWN;
+            part->watch_since_us = now_us; /* nothing can move now */
+        } else if (stalled(sub, part, p->offset, now_us, err)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int take_answer(struct subscriber *sub, int64_t now_us, struct relais_error *err)
+{
+    struct question *q = &sub->question;
+    int rc = 0;
+
+    pthread_join(q->thread, NULL);
+    if (q->generation == sub->generation) {
+        if (!q->times_code)
+            anchor_answer(sub, q->times);
+        rc = take_ends(sub, q->ends, now_us, err);
+    }
+    forget(q);
+    return rc;
+}
+
+void watchdog_end(struct subscriber *sub)
+{
+    if (!sub->question.asked)
+        return;
+    pthread_join(sub->question.thread, NULL);
+    forget(&sub->question);
+}
+
+/* ---- the watchdog ---- */
 
 /* librdkafka tries a refused partition again by itself, in silence; leaving and entering
  * the pause makes it report the end anew, the sign that a fetch succeeded. */
@@ -95,6 +205,9 @@ int watchdog_tick(struct subscriber *sub, struct relais_error *err)
 {
     int64_t now_us = relais_monotonic_us();
 
+    if (sub->question.asked && atomic_load(&sub->question.answered) &&
+        take_answer(sub, now_us, err))
+        return -1;
     if (now_us - sub->tick_us < TICK_US)
         return 0;
     /* nobody polled for long: what stood still meanwhile says nothing */
@@ -103,20 +216,11 @@ int watchdog_tick(struct subscriber *sub, struct relais_error *err)
     sub->tick_us = now_us;
     sub->tick_count++;
     try_denied(sub);
-    anchor_check(sub);
     if (check_missing(sub, now_us, err))
         return -1;
     probe(sub);
-    for (size_t i = 0; i < sub->part_count; i++) {
-        struct part *part = sub->parts[i];
-
-        if (!part->assigned || part->denied)
-            continue;
-        if (stalled(sub, part, now_us, err))
-            return -1;
-        if (sub->unreachable)
-            return 0;
-    }
+    if (!sub->question.asked)
+        ask_brokers(sub, now_us);
     if (!sub->group && sub->tick_count % NEW_PARTS_TICKS == 0) {
         struct relais_error away = RELAIS_ERROR_INIT;
 
@@ -161,26 +265,39 @@ int64_t subscriber_lag(const struct subscriber *sub)
     return lag;
 }
 
+/* Asks for the ends that are not known. false: not all are. */
+static bool know_ends(struct subscriber *sub)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new((int)sub->part_count + 1);
+    bool all = true;
+
+    for (size_t i = 0; i < sub->part_count; i++)
+        if (sub->parts[i]->assigned && sub->parts[i]->end < 0)
+            rd_kafka_topic_partition_list_add(list, sub->parts[i]->topic,
+                                              sub->parts[i]->partition);
+    if (list->cnt)
+        relais_kafka_ends(sub->rk, list, QUERY_TIMEOUT_MS);
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &list->elems[i];
+
+        if (p->err)
+            all = false;
+        else
+            part_find(sub, p->topic, p->partition)->end = p->offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return all;
+}
+
 bool subscriber_at_end(struct subscriber *sub)
 {
-    if (!sub->started || !sub->assigned_once)
+    if (!sub->started || !sub->assigned_once || !know_ends(sub))
         return false;
-    for (size_t i = 0; i < sub->part_count; i++) {
-        struct part *part = sub->parts[i];
-        struct relais_error away = RELAIS_ERROR_INIT;
-        int64_t low;
-
-        if (part->assigned && part->end < 0 &&
-            relais_kafka_watermarks(sub->rk, part->topic, part->partition,
-                                    QUERY_TIMEOUT_MS, &low, &part->end, &away)) {
-            part->end = -1;
-            return false;
-        }
-    }
     for (size_t i = 0; i < sub->part_count; i++) {
         const struct part *part = sub->parts[i];
 
-        if (part->assigned && (part->end < 0 || part->position < part->end))
+        if (part->assigned && part->position < part->end)
             return false;
     }
     return true;

@@ -289,6 +289,30 @@ out:
 
 /* rd_kafka_query_watermark_offsets() waits for as long as the broker is away, whatever
  * its time-out (2.0.2); this call keeps to it, and takes the two ends as times. */
+static void ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t which,
+                 int timeout_ms)
+{
+    rd_kafka_resp_err_t code;
+
+    for (int i = 0; i < list->cnt; i++)
+        list->elems[i].offset = which;
+    code = rd_kafka_offsets_for_times(rk, list, timeout_ms);
+    for (int i = 0; i < list->cnt; i++) {
+        rd_kafka_topic_partition_t *row = &list->elems[i];
+
+        if (code)
+            row->err = code;
+        else if (!row->err && row->offset < 0)
+            row->err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    }
+}
+
+void relais_kafka_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
+                       int timeout_ms)
+{
+    ends(rk, list, RD_KAFKA_OFFSET_END, timeout_ms);
+}
+
 static int one_end(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t which,
                    int timeout_ms, int64_t *offset_out, struct relais_error *err)
 {
@@ -297,12 +321,8 @@ static int one_end(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t
         rd_kafka_topic_partition_list_add(list, topic, partition);
     rd_kafka_resp_err_t code;
 
-    row->offset = which;
-    code = rd_kafka_offsets_for_times(rk, list, timeout_ms);
-    if (!code)
-        code = row->err;
-    if (!code && row->offset < 0)
-        code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    ends(rk, list, which, timeout_ms);
+    code = row->err;
     *offset_out = row->offset;
     rd_kafka_topic_partition_list_destroy(list);
     return code ? relais_kafka_error(err, code, topic, "watermarks") : 0;

@@ -9,9 +9,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
-#define POLL_MS 20000
+#define POLL_MS      20000
+#define LIST_OFFSETS 2 /* ApiKey */
+#define SLOW_MS      900
 
 static const char *const topics[] = {EVENTS_TOPIC, NULL};
 
@@ -641,6 +644,41 @@ static void test_subscriber_goes_on_after_the_broker_was_away(void **state)
     reader_free(r);
 }
 
+/* A look at the ends and at known events waits behind fetches that have nothing to give:
+ * a caller that does not want to wait does not. */
+static void test_subscriber_does_not_wait_for_answers_about_its_topics(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, NULL, RELAIS_FROM_BEGINNING, "");
+    rd_kafka_mock_cluster_t *mock = relais_broker_mock(e->broker);
+    int64_t longest_us = 0, until_us = relais_monotonic_us() + 60000000;
+    size_t left = 4;
+
+    events_put(e, 0, "d1-dossier", 1);
+    events_flush(e);
+    relais_event_free(want(r));
+    rd_kafka_mock_broker_push_request_error_rtts(
+        mock, 1, LIST_OFFSETS, left, RD_KAFKA_RESP_ERR_NO_ERROR, SLOW_MS,
+        RD_KAFKA_RESP_ERR_NO_ERROR, SLOW_MS, RD_KAFKA_RESP_ERR_NO_ERROR, SLOW_MS,
+        RD_KAFKA_RESP_ERR_NO_ERROR, SLOW_MS);
+    while (left > 2) { /* asked, and asked again */
+        int64_t begun_us = relais_monotonic_us(), took_us;
+
+        assert_null(next(r, 0));
+        took_us = relais_monotonic_us() - begun_us;
+        if (took_us > longest_us)
+            longest_us = took_us;
+        usleep(5000);
+        rd_kafka_mock_broker_error_stack_cnt(mock, 1, LIST_OFFSETS, &left);
+        assert_true(relais_monotonic_us() < until_us);
+    }
+    assert_true(longest_us < SLOW_MS * 1000 / 2);
+    events_put(e, 0, "d1-dossier", 2);
+    events_flush(e);
+    relais_event_free(want(r));
+    reader_free(r);
+}
+
 static void test_subscriber_holds_the_message_while_the_registry_is_away(void **state)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -716,6 +754,7 @@ int main(void)
         WITH_BROKER(test_subscriber_says_that_a_topic_is_missing),
         WITH_BROKER(test_subscriber_without_a_broker_says_retry_and_ends_in_time),
         WITH_BROKER(test_subscriber_goes_on_after_the_broker_was_away),
+        WITH_BROKER(test_subscriber_does_not_wait_for_answers_about_its_topics),
         WITH_BROKER(test_subscriber_holds_the_message_while_the_registry_is_away),
         cmocka_unit_test(test_subscriber_refuses_cooperative_rebalances),
     };
