@@ -150,8 +150,10 @@ static int look(struct cli *cli, const struct relais_conf *conf,
                         .line = RELAIS_BUF_INIT(LINE_LIMIT),
                         .wanted = cli->arg_count == 2 ? cli->args[1] : NULL};
     const char *names[65];
-    struct subscriber_options options = {
-        .conf = conf, .topics = names, .from_ms = RELAIS_FROM_BEGINNING};
+    struct subscriber_options options = {.conf = conf,
+                                         .topics = names,
+                                         .from_ms = RELAIS_FROM_BEGINNING,
+                                         .until_end = true};
     struct relais_arena kept = RELAIS_ARENA_INIT(1u << 16);
     size_t n = 0;
     int rc = -1;

@@ -195,7 +195,7 @@ static int print_all(struct cli *cli, const struct relais_conf *conf, struct pri
     };
 
     p->group = options.group != NULL;
-    p->until_end = cli_value(cli, "until-end") != NULL;
+    p->until_end = options.until_end = cli_value(cli, "until-end") != NULL;
     p->left = -1;
     if (from && parse_from(from, &options.from_ms, err))
         return -1;

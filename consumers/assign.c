@@ -217,6 +217,8 @@ static void mark_assigned(struct subscriber *sub,
     }
     sub->assigned_once = true;
     sub->generation++;
+    if (sub->options.until_end)
+        (void)watchdog_ends(sub); /* what is missing is asked for at the end */
 }
 
 void drop_unread(struct subscriber *sub, const struct part *part)

@@ -33,6 +33,7 @@ struct sink_run {
     int64_t lag_us;
     int wait_ms; /* the next back-off */
     bool drop_repeats;
+    bool once;   /* ends with the topics */
     bool parked; /* the topics are DLQs: what a sink parked, once more */
     bool pass;   /* of these, what is refused again stays behind */
     bool told_ready;

@@ -115,8 +115,8 @@ static int poll_ms(const struct sink_run *run)
     return run->unflushed && due_us / 1000 < IDLE_MS ? (int)(due_us / 1000) + 1 : IDLE_MS;
 }
 
-/* One round. 1: --once is done; 0; -1. */
-static int round_trip(struct sink_run *run, bool once, struct relais_error *err)
+/* One round. 1: `once` is done; 0; -1. */
+static int round_trip(struct sink_run *run, struct relais_error *err)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
     struct relais_event *event;
@@ -147,7 +147,7 @@ static int round_trip(struct sink_run *run, bool once, struct relais_error *err)
     if (rc > 0)
         return 0;
     run->wait_ms = SINK_WAIT_MIN_MS;
-    if (once && subscriber_at_end(run->sub))
+    if (run->once && subscriber_at_end(run->sub))
         return sink_flush(run, true, err) ? -1 : 1;
     return 0;
 }
@@ -168,7 +168,7 @@ static int open_subscriber(struct sink_run *run, struct relais_arena *arena,
                            struct relais_error *err)
 {
     struct subscriber_options options = {
-        .notice = notice, .revoking = sink_revoking, .user = run};
+        .notice = notice, .revoking = sink_revoking, .user = run, .until_end = run->once};
     struct sink_told told = {0};
     struct relais_error why = RELAIS_ERROR_INIT;
 
@@ -238,13 +238,13 @@ static bool release(struct sink_run *run)
 }
 
 /* The reason of an end is logged here; STOPPED: work was left. */
-static int run_until_end(struct sink_run *run, bool once, struct relais_arena *arena)
+static int run_until_end(struct sink_run *run, struct relais_arena *arena)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     int rc = open_all(run, arena, &err);
 
     while (!rc && !relais_loop_stopping())
-        rc = round_trip(run, once, &err);
+        rc = round_trip(run, &err);
     relais_loop_notify("STOPPING=1");
     if (relais_loop_stopping()) {
         relais_loop_deadline(STOP_S, EXIT_LEFT);
@@ -278,9 +278,10 @@ int relais_sink_run(const struct relais_conf *conf,
         return relais_error_exit(err.code);
     }
     init(&run, conf, connector);
+    run.once = options->once;
     run.parked = options->parked;
     run.pass = options->pass;
-    status = run_until_end(&run, options->once, &arena);
+    status = run_until_end(&run, &arena);
     hanging = release(&run);
     relais_ops_free(ops);
     relais_arena_release(&arena);

@@ -30,6 +30,9 @@ struct subscriber_options {
     bool skip_lost; /* events deleted before they were read: go on at the first left */
     int stall_ms;   /* a partition with a lag that does not move so long: new consumer;
                        0: 60,000 */
+    /* subscriber_at_end() will be asked: ends are those that partitions have when they
+     * are assigned, before a fetch that waits keeps the answer waiting. */
+    bool until_end;
     /* Where partitions begin, kept elsewhere than in the group (which is not asked then):
      * sets every `next` (-1: not known). Inside a poll. RETRY: asked again at the next
      * poll, nothing is fetched meanwhile. NULL: the group knows. */
@@ -73,7 +76,8 @@ void subscriber_reposition(struct subscriber *sub);
 /* Stays in the group without taking an event: for waits, with fetching paused. */
 int subscriber_serve(struct subscriber *sub, int timeout_ms,
                      struct relais_error *err) RELAIS_MUST_CHECK;
-/* Everything assigned was given up to the end it had at the first call. */
+/* Everything assigned was given up to the end it had at the first call (or when it was
+ * assigned: until_end). */
 bool subscriber_at_end(struct subscriber *sub);
 /* Records between the positions and the ends known, over what is assigned. */
 int64_t subscriber_lag(const struct subscriber *sub);

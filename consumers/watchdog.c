@@ -265,8 +265,7 @@ int64_t subscriber_lag(const struct subscriber *sub)
     return lag;
 }
 
-/* Asks for the ends that are not known. false: not all are. */
-static bool know_ends(struct subscriber *sub)
+bool watchdog_ends(struct subscriber *sub)
 {
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)sub->part_count + 1);
@@ -292,12 +291,12 @@ static bool know_ends(struct subscriber *sub)
 
 bool subscriber_at_end(struct subscriber *sub)
 {
-    if (!sub->started || !sub->assigned_once || !know_ends(sub))
+    if (!sub->started || !sub->assigned_once || !watchdog_ends(sub))
         return false;
     for (size_t i = 0; i < sub->part_count; i++) {
         const struct part *part = sub->parts[i];
 
-        if (part->assigned && part->position < part->end)
+        if (part->assigned && (part->checks >= 0 || part->position < part->end))
             return false;
     }
     return true;
