@@ -17,7 +17,9 @@ check 'it is not where all is parked' wait_for 30 says 503
 check 'it says why' grep -q 'mis de côté' "$work/readyz"
 check 'so does the log, with code and field' grep -q 'parked_in_a_row=100 code=DUPLICATE where=.*MATRICULE' "$work/source.err"
 check 'the file was read to its end' wait_for 30 test -e "$work/s/depot/integres/broken.xml"
-drop "$work/s" "$(nth "$work/h" 2)"
+fine=$(nth "$work/h" 2)
+drop "$work/s" "$fine"
 check 'it is ready again once something passes' wait_for 30 says 200
+wait_for 30 test -e "$work/s/depot/integres/${fine##*/}" # within a file, its end has another status
 halt source
 check 'it ends as it was told' test "$status" = 0
