@@ -1,19 +1,19 @@
 # postgres.sh -- sourced by run.sh: an outbox to a topic beside pg_recvlogical on the same
 # WAL, the topic to a table beside COPY of the same rows, cases into WebRSA's tables, the time
-# from a commit to a subscriber. One run each, start of the process included; PG_ROWS rows,
-# DOSSIERS cases.
+# from a commit to a subscriber. Start of the process included; PG_ROWS rows, DOSSIERS cases,
+# PG_PAIRS runs into the table, one of the others.
 . tests/bench/backlog.bash
-PG_ROWS=${PG_ROWS:-200000}
+PG_ROWS=${PG_ROWS:-200000} PG_PAIRS=${PG_PAIRS:-3}
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 seconds_of() { # COMMAND...: seconds, CPU seconds
 	local t0=$EPOCHREALTIME
 	\time -f '%U %S' -o "$work/time" "$@" >>"$work/bench.out" 2>>"$work/bench.err" || echo "run.sh: $1 failed" >&2
 	awk -v a="$t0" -v b="$EPOCHREALTIME" '{print b - a, $1 + $2}' "$work/time"
 }
-rate_row() { # NAME OURS_SECONDS YARD_SECONDS TARGET
+rate_row() { # NAME OURS_SECONDS YARD_SECONDS TARGET [PAIRS]
 	row "$1" "$(awk -v n="$PG_ROWS" -v s="$2" 'BEGIN {printf "%.0f", n / s}')" \
 	    "$(awk -v n="$PG_ROWS" -v s="$3" 'BEGIN {printf "%.0f", n / s}')" \
-	    "$(awk -v a="$3" -v b="$2" 'BEGIN {printf "%.3f", a / b}')" rows/s "$4" 1
+	    "$(awk -v a="$3" -v b="$2" 'BEGIN {printf "%.3f", a / b}')" rows/s "$4" "${5:-1}"
 }
 cpu_row() { row "  CPU" "$(awk -v n="$PG_ROWS" -v s="$1" 'BEGIN {printf "%.1f", s / n * 1e6}')" - - 's/M events' "$2" 1; }
 
@@ -32,20 +32,41 @@ from_outbox() { # ROWS_A_TRANSACTION TARGET CPU_TARGET TERRITORY
 	pg down
 }
 
-to_table() { # TERRITORY of events that are there
-	local ours yard cpu rest ini=$work/pgsink/relais.ini
+# empty tables for the payments of the topic
+new_tables() { # INI
+	pg sql 'DROP SCHEMA IF EXISTS relais CASCADE'
+	pg sql "$("$relais" sink ddl "$1" --famille payments)"
+	pg sql CHECKPOINT
+}
+arrived() { [ "$(pg sql 'SELECT count(*) FROM relais.evenement_paiement')" = "$PG_ROWS" ] || echo "run.sh: rows are missing" >&2; }
+two_sinks() { # INI GROUP: seconds
+	local t0=$EPOCHREALTIME
+	"$relais" sink "$1" --once -X "sink.group=$2" >>"$work/bench.out" 2>>"$work/bench.err" &
+	"$relais" sink "$1" --once -X "sink.group=$2" >>"$work/bench.out" 2>>"$work/bench.err"
+	wait $! || echo 'run.sh: a sink failed' >&2
+	awk -v a="$t0" -v b="$EPOCHREALTIME" 'BEGIN {print b - a}'
+}
+to_table() { # TERRITORY of events that are there; PG_PAIRS times, in turn
+	local ini=$work/pgsink/relais.ini k seconds cpu
 	territory=$1
 	PG_EXTRA=$'max_wal_size = 2GB\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || return 1
 	base "$work/pgsink" payments <<<'batch_records = 5000'
-	"$relais" sink ddl "$ini" --famille payments >"$work/pgsink/tables.sql"
-	pg sql "$(cat "$work/pgsink/tables.sql")"
-	read -r ours cpu < <(seconds_of "$relais" sink "$ini" --once)
-	[ "$(pg sql 'SELECT count(*) FROM relais.evenement_paiement')" = "$PG_ROWS" ] || echo "run.sh: rows are missing" >&2
-	pg sql "COPY relais.evenement_paiement TO STDOUT" >"$work/pgsink/rows"
-	pg sql "TRUNCATE relais.evenement_paiement CASCADE" 
-	read -r yard rest < <(seconds_of "$pg_bin/psql" -X -q "$pg_url" -c "\\copy relais.evenement_paiement FROM '$work/pgsink/rows'")
-	rate_row 'topic -> table, upsert (COPY)' "$ours" "$yard" '>= 0.40'
-	cpu_row "$cpu" reported
+	for k in $(seq "$PG_PAIRS"); do
+		new_tables "$ini"
+		read -r seconds cpu < <(seconds_of "$relais" sink "$ini" --once -X "sink.group=one$k")
+		echo "$seconds" >>"$work/one"; echo "$cpu" >>"$work/one_cpu"
+		arrived
+		pg sql "COPY relais.evenement_paiement TO STDOUT" >"$work/pgsink/rows"
+		new_tables "$ini"
+		seconds_of "$pg_bin/psql" -X -q "$pg_url" -c "\\copy relais.evenement_paiement FROM '$work/pgsink/rows'" >>"$work/yard"
+		new_tables "$ini"
+		two_sinks "$ini" "two$k" >>"$work/two"
+		arrived
+	done
+	seconds=$(cut -d' ' -f1 "$work/yard" | median)
+	rate_row 'topic -> table, upsert (COPY)' "$(median <"$work/one")" "$seconds" '>= 0.40' "$PG_PAIRS"
+	cpu_row "$(median <"$work/one_cpu")" reported
+	rate_row '  two sinks of one group' "$(median <"$work/two")" "$seconds" '>= 0.55' "$PG_PAIRS"
 	pg down
 }
 
