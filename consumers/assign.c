@@ -215,7 +215,7 @@ static void mark_assigned(struct subscriber *sub,
             relais_error_set(&sub->broken, RELAIS_E_BROKER_FATAL, p->topic,
                              "revoked and assigned within one fetch");
     }
-    sub->assigned_once = true;
+    sub->assigned = true;
     sub->generation++;
     if (sub->options.until_end)
         (void)watchdog_ends(sub); /* what is missing is asked for at the end */
@@ -262,7 +262,7 @@ void assign_forget(struct subscriber *sub)
         sub->parts[i]->revoked_call = 0;
     }
     sub->last_part = NULL;
-    sub->assigned_once = false;
+    sub->assigned = false;
     sub->generation++;
 }
 
@@ -306,6 +306,7 @@ void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         for (int i = 0; i < list->cnt; i++)
             mark_revoked(sub,
                          part_find(sub, list->elems[i].topic, list->elems[i].partition));
+        sub->assigned = false;
         sub->generation++;
     }
     subscriber_notice(sub, "group=%s %s=%d", sub->group ? sub->group : "-",
@@ -350,7 +351,7 @@ void subscriber_reposition(struct subscriber *sub)
         mark_revoked(sub, sub->parts[i]);
         sub->parts[i]->revoked_call = 0; /* nothing of this call is left */
     }
-    sub->assigned_once = false;
+    sub->assigned = false;
     sub->generation++;
     end_pause(sub, list);
     rd_kafka_assign(sub->rk, NULL);

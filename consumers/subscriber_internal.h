@@ -128,9 +128,9 @@ struct subscriber {
     rd_kafka_t *rk; /* NULL: to be made */
     rd_kafka_queue_t *queue;
     rd_kafka_queue_t *commits;
-    bool started;       /* topics found, subscribed or assigned */
-    bool assigned_once; /* by this consumer */
-    bool busy;          /* the last fetch gave many */
+    bool started;  /* topics found, subscribed or assigned */
+    bool assigned; /* partitions, or none; not while a rebalance is under way */
+    bool busy;     /* the last fetch gave many */
     bool closing;
     bool paused;
     bool ever_fetched; /* rights and topics were good once */

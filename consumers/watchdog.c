@@ -291,7 +291,7 @@ bool watchdog_ends(struct subscriber *sub)
 
 bool subscriber_at_end(struct subscriber *sub)
 {
-    if (!sub->started || !sub->assigned_once || !watchdog_ends(sub))
+    if (!sub->started || !sub->assigned || !watchdog_ends(sub))
         return false;
     for (size_t i = 0; i < sub->part_count; i++) {
         const struct part *part = sub->parts[i];

@@ -435,6 +435,28 @@ static void test_subscriber_loses_nothing_when_a_second_one_joins_the_group(void
     free(seen);
 }
 
+static void test_subscriber_is_not_at_the_end_while_partitions_move(void **state)
+{
+    struct events *e = *state;
+    struct reader *first = reader_new(e, "g1", RELAIS_FROM_GROUP, ""), *second;
+    int64_t until_us = relais_monotonic_us() + 30000000;
+
+    for (int i = 0; i < 12; i++)
+        events_put(e, i % 6, "d1-dossier", i);
+    events_flush(e);
+    assert_int_equal(read_all(first, NULL, 12), 12);
+    assert_true(subscriber_at_end(first->sub));
+    second = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    while (!first->revoked) {
+        relais_event_free(next(first, 10));
+        relais_event_free(next(second, 10));
+        assert_true(relais_monotonic_us() < until_us);
+    }
+    assert_false(subscriber_at_end(first->sub));
+    reader_free(second);
+    reader_free(first);
+}
+
 static void test_subscriber_commits_nothing_given_before_a_revocation(void **state)
 {
     struct events *e = *state;
@@ -745,6 +767,7 @@ int main(void)
         WITH_BROKER(test_subscriber_ends_while_thousands_of_messages_wait),
         WITH_BROKER(test_subscriber_survives_events_that_were_never_freed),
         WITH_BROKER(test_subscriber_loses_nothing_when_a_second_one_joins_the_group),
+        WITH_BROKER(test_subscriber_is_not_at_the_end_while_partitions_move),
         WITH_BROKER(test_subscriber_commits_nothing_given_before_a_revocation),
         WITH_BROKER(test_subscriber_seen_tells_a_producers_repeat),
         WITH_BROKER(test_event_newer_is_the_order_of_contract_a5),
