@@ -41,8 +41,8 @@ new_tables() { # INI
 arrived() { [ "$(pg sql 'SELECT count(*) FROM relais.evenement_paiement')" = "$PG_ROWS" ] || echo "run.sh: rows are missing" >&2; }
 two_sinks() { # INI GROUP: seconds
 	local t0=$EPOCHREALTIME
-	"$relais" sink "$1" --once -X "sink.group=$2" >>"$work/bench.out" 2>>"$work/bench.err" &
-	"$relais" sink "$1" --once -X "sink.group=$2" >>"$work/bench.out" 2>>"$work/bench.err"
+	"$relais" sink "$1" --once -X "sink.group=$2" -X kafka.heartbeat.interval.ms=100 >>"$work/bench.out" 2>>"$work/bench.err" &
+	"$relais" sink "$1" --once -X "sink.group=$2" -X kafka.heartbeat.interval.ms=100 >>"$work/bench.out" 2>>"$work/bench.err"
 	wait $! || echo 'run.sh: a sink failed' >&2
 	awk -v a="$t0" -v b="$EPOCHREALTIME" 'BEGIN {print b - a}'
 }

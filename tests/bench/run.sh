@@ -3,14 +3,14 @@
 # not counted): a table, and BUILD/bench.json
 # (table.py makes docs/MESURES.md of it). Real Kafka, loopback.
 #   PAIRS=9      pairs of publish and consume
-#   EVENTS=400000  messages of one run
+#   EVENTS=1000000  messages of one run
 #   DOSSIERS=100000  of the large integration
 #   PG_ROWS=200000  of PostgreSQL's rows, PG_PAIRS=3 runs into a table (postgres.sh)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=$(cd "$1" && pwd) || exit 1
 export BUILD
-bin=$BUILD/bench PAIRS=${PAIRS:-9} EVENTS=${EVENTS:-400000} DOSSIERS=${DOSSIERS:-100000}
+bin=$BUILD/bench PAIRS=${PAIRS:-9} EVENTS=${EVENTS:-1000000} DOSSIERS=${DOSSIERS:-100000}
 . tests/lib.sh >/dev/null
 rows=$work/rows
 
