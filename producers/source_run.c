@@ -18,6 +18,7 @@
 #define LOG_AGAIN_US     INT64_C(30000000)
 #define POLL_IDLE_MS     200
 #define POLL_BUSY_MS     1
+#define POLL_SETTLED_MS  50
 #define POLL_REPORTS_MS  5
 #define PARKED_RUNNING   100
 #define BATCH_LARGE      64 /* records: a log that gives them has more */
@@ -250,12 +251,18 @@ static bool done(struct source *s)
 }
 
 /* Where the loop waits when there is nothing to do. A log's next record must not wait for
- * a delivery report: the connector waits, and reports are looked at in between. */
+ * a delivery report: the connector waits, and reports are looked at in between; when all
+ * have come, only the next commit is to be done in time. */
 static void waits(struct source *s, int *connector_ms, int *publisher_ms)
 {
-    bool inflight = inflight_count(publisher_ring(s->publisher)) != 0;
+    struct inflight *ring = publisher_ring(s->publisher);
+    bool inflight = inflight_count(ring) != 0;
+    bool settled = inflight_ready(ring) == inflight_count(ring);
 
-    *connector_ms = !inflight ? POLL_IDLE_MS : s->connector->log ? POLL_BUSY_MS : 0;
+    *connector_ms = !inflight            ? POLL_IDLE_MS
+                    : !s->connector->log ? 0
+                    : settled            ? POLL_SETTLED_MS
+                                         : POLL_BUSY_MS;
     *publisher_ms = inflight && !s->connector->log ? POLL_REPORTS_MS : 0;
 }
 
