@@ -161,7 +161,7 @@ static char *finish(struct relais_buf *out, bool failed)
  * server without statistics of the tables looks every object up in the main one. */
 #define EMPTY_LIST                                                                       \
     "DELETE FROM $T l USING (SELECT m.$K, m.entete_constate_le, m.entete_sequence FROM " \
-    "$P m WHERE EXISTS (SELECT FROM $T l WHERE l.$K = m.$K) OFFSET 0) m, $B t WHERE "    \
+    "$P m WHERE EXISTS (SELECT FROM $T i WHERE i.$K = m.$K) OFFSET 0) m, $B t WHERE "    \
     "l.$K = m.$K AND t.$K = m.$K AND t.entete_constate_le = m.entete_constate_le AND "   \
     "t.entete_sequence = m.entete_sequence; "
 #define MERGE_LIST                                                                       \

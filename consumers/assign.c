@@ -218,7 +218,7 @@ static void mark_assigned(struct subscriber *sub,
     sub->assigned = true;
     sub->generation++;
     if (sub->options.until_end)
-        (void)watchdog_ends(sub); /* what is missing is asked for at the end */
+        (void)watchdog_ask_ends(sub); /* what is missing is asked for at the end */
 }
 
 void drop_unread(struct subscriber *sub, const struct part *part)

@@ -112,7 +112,7 @@ static void consumer_close(struct subscriber *sub)
 
     if (!sub->rk)
         return;
-    watchdog_end(sub);
+    watchdog_close(sub);
     sub->closing = true;
     if (sub->batch)
         batch_drop(sub->batch);

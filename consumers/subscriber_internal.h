@@ -224,9 +224,9 @@ void anchor_answer(struct subscriber *sub, const rd_kafka_topic_partition_list_t
 /* watchdog.c. -1: BROKER_FATAL (stands still), TOPIC_MISSING. */
 int watchdog_tick(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
 /* Asks for the ends of what is assigned, where they are not known. false: not all are. */
-bool watchdog_ends(struct subscriber *sub);
+bool watchdog_ask_ends(struct subscriber *sub);
 /* Before the consumer is closed: waits for an answer, 2 s at most. */
-void watchdog_end(struct subscriber *sub);
+void watchdog_close(struct subscriber *sub);
 
 /* event.c */
 int event_schemas_open(struct event_schemas *schemas, const struct relais_conf *conf,

@@ -143,7 +143,7 @@ static int take_answer(struct subscriber *sub, int64_t now_us, struct relais_err
     return rc;
 }
 
-void watchdog_end(struct subscriber *sub)
+void watchdog_close(struct subscriber *sub)
 {
     if (!sub->question.asked)
         return;
@@ -265,7 +265,7 @@ int64_t subscriber_lag(const struct subscriber *sub)
     return lag;
 }
 
-bool watchdog_ends(struct subscriber *sub)
+bool watchdog_ask_ends(struct subscriber *sub)
 {
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)sub->part_count + 1);
@@ -291,7 +291,7 @@ bool watchdog_ends(struct subscriber *sub)
 
 bool subscriber_at_end(struct subscriber *sub)
 {
-    if (!sub->started || !sub->assigned || !watchdog_ends(sub))
+    if (!sub->started || !sub->assigned || !watchdog_ask_ends(sub))
         return false;
     for (size_t i = 0; i < sub->part_count; i++) {
         const struct part *part = sub->parts[i];

@@ -256,14 +256,17 @@ static bool done(struct source *s)
 static void waits(struct source *s, int *connector_ms, int *publisher_ms)
 {
     struct inflight *ring = publisher_ring(s->publisher);
-    bool inflight = inflight_count(ring) != 0;
     bool settled = inflight_ready(ring) == inflight_count(ring);
 
-    *connector_ms = !inflight            ? POLL_IDLE_MS
-                    : !s->connector->log ? 0
-                    : settled            ? POLL_SETTLED_MS
-                                         : POLL_BUSY_MS;
-    *publisher_ms = inflight && !s->connector->log ? POLL_REPORTS_MS : 0;
+    *publisher_ms = 0;
+    if (!inflight_count(ring)) {
+        *connector_ms = POLL_IDLE_MS;
+    } else if (s->connector->log) {
+        *connector_ms = settled ? POLL_SETTLED_MS : POLL_BUSY_MS;
+    } else {
+        *connector_ms = 0;
+        *publisher_ms = POLL_REPORTS_MS;
+    }
 }
 
 /* Calls that are made before a record is taken: again and again while it is a matter of
