@@ -3,7 +3,16 @@
 
 /* Values as COPY's text form. */
 
-#include "connectors/pg_target.h"
+#include "core/record.h"
+
+enum pg_form { PG_FORM_TEXT, PG_FORM_BYTES, PG_FORM_JSON };
+
+/* Where a column's field is: ends of the names in its own (pg_cell_next). */
+#define PG_CELL_DEPTH_MAX 4
+struct pg_cell_path {
+    unsigned char count; /* 0: not found so far */
+    unsigned char end[PG_CELL_DEPTH_MAX];
+};
 
 /* The value of a column's name in a record: a member, or of a record in it the rest of
  * the name after `_`. NULL: absent. */

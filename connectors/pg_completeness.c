@@ -93,15 +93,38 @@ static int announce_one(struct pg_conn *c, const char *sql,
     return r ? 0 : -1;
 }
 
+bool pg_completeness_is_repeat(struct relais_slice depot)
+{
+    return depot.len >= 7 && memcmp(depot.ptr, "renvoi-", 7) == 0;
+}
+
+/* A file, or a re-publication; not a log. */
+static bool is_one_depot(struct relais_slice depot)
+{
+    size_t hex = 0;
+
+    while (hex < depot.len && memchr("0123456789abcdef", depot.ptr[hex], 16))
+        hex++;
+    return (hex == 16 && depot.len == 16) || pg_completeness_is_repeat(depot);
+}
+
+void pg_completeness_day(struct relais_slice depot, int64_t instant_us, char out[24])
+{
+    if (is_one_depot(depot))
+        snprintf(out, 24, "-infinity");
+    else
+        relais_day_format(relais_paris_day(instant_us), out);
+}
+
 /* The day of a log's control event; of a file's: none. */
-static void day_of(const struct relais_value *control, const char *depot, char out[24])
+static void day_of(const struct relais_value *control, struct relais_slice depot,
+                   char out[24])
 {
     const struct relais_value *entete = relais_value_get(control, "entete");
     const struct relais_value *v = relais_value_get(entete, "survenu_le");
-    size_t hex = strspn(depot, "0123456789abcdef");
 
     snprintf(out, 24, "-infinity");
-    if ((hex == 16 && !depot[16]) || strncmp(depot, "renvoi-", 7) == 0 || !v)
+    if (is_one_depot(depot) || !v)
         return;
     if (v->kind == RELAIS_VALUE_DAY)
         relais_day_format((int32_t)v->number, out);
@@ -125,7 +148,7 @@ int pg_completeness_announce(struct pg_conn *c, const char *schema, const char *
         return relais_error_set(err, RELAIS_E_FIELD_MISSING, "depot",
                                 "a control event without depot, constate_le or publies");
     relais_slice_copy(depot, depot_text, sizeof(depot_text));
-    day_of(control, depot_text, day);
+    day_of(control, depot, day);
     if (observed->kind == RELAIS_VALUE_INSTANT)
         relais_instant_format(observed->number, instant);
     else

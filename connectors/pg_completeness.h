@@ -26,6 +26,10 @@
     "CASE WHEN starts_with(" depot ", 'renvoi-') OR length(" depot                       \
     ") = 16 AND translate(" depot ", '0123456789abcdef', '') = '' THEN "                 \
     "'-infinity'::date ELSE (" instant " AT TIME ZONE 'Europe/Paris')::date END"
+/* Is it the depot of a re-publication (contract A8)? */
+bool pg_completeness_is_repeat(struct relais_slice depot);
+/* PG_COMPLETENESS_DAY as a text. */
+void pg_completeness_day(struct relais_slice depot, int64_t instant_us, char out[24]);
 /* Fields of which one is an event's amount; with `sens` DEDUCTION it is subtracted. */
 #define PG_COMPLETENESS_AMOUNTS 3
 extern const char *const pg_completeness_amounts[PG_COMPLETENESS_AMOUNTS];

@@ -393,13 +393,19 @@ int pg_conn_copy(struct pg_conn *c, const char *what, struct relais_slice bytes,
 
 int pg_conn_copy_end(struct pg_conn *c, const char *what, struct relais_error *err)
 {
-    PGresult *result;
-
     if (PQputCopyEnd(c->raw, NULL) != 1)
         return pg_conn_error(c, NULL, what, err);
-    result = last_result(c, what, err);
-    PQclear(result);
-    return result ? 0 : -1;
+    return send_all(c, what, err);
+}
+
+int pg_conn_answered(struct pg_conn *c, const char *what, struct relais_error *err)
+{
+    struct relais_error why = RELAIS_ERROR_INIT;
+
+    PQclear(last_result(c, what, &why));
+    if (why.code && err && err->code == RELAIS_E_OK)
+        *err = why;
+    return why.code ? -1 : 0;
 }
 
 /* One part of a name from *at on, to be ended by `.` or the end. */

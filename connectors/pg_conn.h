@@ -74,7 +74,10 @@ PGresult *pg_conn_result(struct pg_conn *c, const char *what,
 int pg_conn_copy(struct pg_conn *c, const char *what, struct relais_slice bytes,
                  struct relais_error *err) RELAIS_MUST_CHECK;
 
-/* The end of what was copied; the statement's error. */
+/* All answers of what was sent; the first error. */
+int pg_conn_answered(struct pg_conn *c, const char *what,
+                     struct relais_error *err) RELAIS_MUST_CHECK;
+/* The end of what was copied, whose answer is left. */
 int pg_conn_copy_end(struct pg_conn *c, const char *what,
                      struct relais_error *err) RELAIS_MUST_CHECK;
 

@@ -1,5 +1,5 @@
-#include "connectors/pg_cell.h"
 #include "connectors/pg_column.h"
+#include "connectors/pg_completeness.h"
 #include "connectors/pg_target_sql.h"
 
 #include <ctype.h>
@@ -9,6 +9,8 @@
 #define ROWS_MAX_BYTES (256u << 20)
 #define COLUMNS_MAX    400
 #define KEY_SLOTS      1024
+#define KEYS_A_SAMPLE  64 /* one key of so many is in the sample */
+#define NO_RANK        SIZE_MAX
 
 void pg_target_table_name(const char *contract, char out[64])
 {
@@ -157,6 +159,8 @@ struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
     int rc = 0;
 
     t->contract = relais_strdup(contract);
+    t->keys.sample = (struct relais_buf)RELAIS_BUF_INIT(ROWS_MAX_BYTES);
+    t->received.rows = (struct relais_buf)RELAIS_BUF_INIT(ROWS_MAX_BYTES);
     pg_target_table_name(contract, name);
     r = pg_conn_exec(c, "catalog", look_up_sql, params, 2, err);
     for (int i = 0; r && rc == 0 && i < PQntuples(r); i++)
@@ -178,13 +182,19 @@ void pg_target_free(struct pg_target *t)
     for (size_t i = 0; i < t->table_count; i++) {
         free(t->tables[i].columns);
         free(t->tables[i].copy_sql);
+        free(t->tables[i].straight_sql);
         relais_buf_release(&t->tables[i].rows);
     }
     free(t->contract);
     free(t->create_sql);
     for (int i = 0; i < 4; i++)
         free(t->merge_sql[i / 2][i % 2]);
+    free(t->count_sql);
+    free(t->known_sql);
+    free(t->received_sql);
     free(t->keys.slots);
+    relais_buf_release(&t->keys.sample);
+    relais_buf_release(&t->received.rows);
     free(t);
 }
 
@@ -271,20 +281,17 @@ int pg_target_check(const struct pg_target *t, const struct relais_value *open,
 /* ---- rows ----------------------------------------------------------------------------
  */
 
-static int copy_table(struct pg_target_table *table, struct pg_conn *c,
-                      struct relais_error *err)
+/* Its answer is left to pg_conn_result. */
+static int send_rows(struct pg_conn *c, const char *what, const char *sql,
+                     const struct relais_buf *rows, struct relais_error *err)
 {
-    PGresult *r;
+    PGresult *r = pg_conn_exec(c, what, sql, NULL, 0, err);
 
-    if (!table->rows.len || !table->copy_sql)
-        return 0;
-    r = pg_conn_exec(c, table->name, table->copy_sql, NULL, 0, err);
-    if (!r)
-        return -1;
     PQclear(r);
-    if (pg_conn_copy(c, table->name, relais_buf_slice(&table->rows), err))
-        return -1;
-    return pg_conn_copy_end(c, table->name, err);
+    return !r || pg_conn_copy(c, what, relais_buf_slice(rows), err) ||
+                   pg_conn_copy_end(c, what, err)
+               ? -1
+               : 0;
 }
 
 const char *pg_target_merge(const struct pg_target *t)
@@ -296,11 +303,40 @@ const char *pg_target_merge(const struct pg_target *t)
     return t->tables[0].rows.len ? t->merge_sql[lists][t->keys.twice] : NULL;
 }
 
-int pg_target_copy(struct pg_target *t, struct pg_conn *c, struct relais_error *err)
+int pg_target_copy(const struct pg_target *t, struct pg_conn *c, struct relais_error *err)
 {
-    for (size_t i = 0; i < t->table_count; i++)
-        if (copy_table(&t->tables[i], c, err))
+    for (size_t i = 0; i < t->table_count; i++) {
+        const struct pg_target_table *table = &t->tables[i];
+        const char *sql =
+            t->way == PG_WAY_STRAIGHT ? table->straight_sql : table->copy_sql;
+
+        if (table->rows.len && (send_rows(c, table->name, sql, &table->rows, err) ||
+                                pg_conn_answered(c, table->name, err)))
             return -1;
+    }
+    return 0;
+}
+
+int pg_target_send_received(const struct pg_target *t, struct pg_conn *c,
+                            struct relais_error *err)
+{
+    return send_rows(c, "relais_recus", t->received_sql, &t->received.rows, err);
+}
+
+int pg_target_fits(const struct pg_target *t, struct pg_conn *c, bool *fit_out,
+                   struct relais_error *err)
+{
+    const char *params[] = {t->keys.sample.data};
+    PGresult *r;
+
+    *fit_out = !t->unfit && (t->way != PG_WAY_STRAIGHT || !t->keys.twice);
+    if (!*fit_out || !t->keys.sample.len)
+        return 0;
+    r = pg_conn_exec(c, t->tables[0].name, t->known_sql, params, 1, err);
+    if (!r)
+        return -1;
+    *fit_out = PQntuples(r) == 0;
+    PQclear(r);
     return 0;
 }
 
@@ -310,11 +346,12 @@ static int add_row(struct pg_target_table *table, const struct relais_value *key
 {
     struct pg_cell_near near = {0};
 
-    if (relais_buf_add_integer(&table->rows, (int64_t)rank))
+    if (rank != NO_RANK && (relais_buf_add_integer(&table->rows, (int64_t)rank) ||
+                            relais_buf_add_char(&table->rows, '\t')))
         return relais_error_set(err, RELAIS_E_LIMIT, table->name, "too large a row");
     for (size_t i = 0; i < table->column_count; i++) {
         struct pg_target_column *column = &table->columns[i];
-        int rc = relais_buf_add_char(&table->rows, '\t');
+        int rc = i ? relais_buf_add_char(&table->rows, '\t') : 0;
 
         if (rc == 0 && key && strcmp(column->name, "ordre") == 0)
             rc = relais_buf_add_integer(&table->rows, (int64_t)order);
@@ -389,30 +426,83 @@ static void note_key(struct pg_target_keys *keys, struct relais_slice key)
     keys->slots[i] = hash;
 }
 
+/* Is it among the few that are asked for? As an item of an array. */
+static int sample_key(struct pg_target_keys *keys, struct relais_slice key, size_t rank,
+                      struct relais_error *err)
+{
+    struct relais_buf *out = &keys->sample;
+    int rc;
+
+    if (rank % KEYS_A_SAMPLE && out->len)
+        return 0;
+    if (out->len)
+        out->len--; /* the end */
+    rc = relais_buf_add_str(out, out->len ? ",\"" : "{\"");
+    for (size_t i = 0; i < key.len && !rc; i++) {
+        if (key.ptr[i] == '"' || key.ptr[i] == '\\')
+            rc = relais_buf_add_char(out, '\\');
+        rc = rc || relais_buf_add_char(out, key.ptr[i]);
+    }
+    return rc || relais_buf_add_str(out, "\"}")
+               ? relais_error_set(err, RELAIS_E_LIMIT, "keys", "too many")
+               : 0;
+}
+
+static int add_received(struct pg_target *t, const struct relais_value *value,
+                        struct relais_error *err)
+{
+    int rc = t->received_sql ? pg_received_add(&t->received, value, err) : 0;
+
+    t->unfit = t->unfit || rc > 0;
+    return rc < 0 ? -1 : 0;
+}
+
+static bool is_repeat(const struct relais_value *event)
+{
+    const struct relais_value *depot = pg_cell_find(event, "entete_origine_depot");
+
+    return depot && depot->kind == RELAIS_VALUE_STRING &&
+           pg_completeness_is_repeat(depot->text);
+}
+
 int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t rank,
                   struct relais_error *err)
 {
-    note_key(&t->keys, relais_value_text(value, t->key));
+    struct relais_slice key = relais_value_text(value, t->key);
+    bool straight = t->way == PG_WAY_STRAIGHT;
+
+    note_key(&t->keys, key);
+    if (t->way != PG_WAY_MERGE && add_received(t, value, err))
+        return -1;
+    if (straight && sample_key(&t->keys, key, rank, err))
+        return -1;
+    if (straight) {
+        t->unfit = t->unfit || is_repeat(value);
+        rank = NO_RANK;
+    }
     for (size_t i = 0; i < t->table_count; i++) {
         struct pg_target_table *table = &t->tables[i];
         int rc = 0;
 
-        if (table->kind == PG_TARGET_MAIN)
-            rc = add_row(table, NULL, "", value, rank, 0, err);
-        else if (table->kind == PG_TARGET_LIST)
+        if (table->kind == PG_TARGET_LIST)
             rc = add_items(t, table, value, rank, err);
+        else if (table->kind == PG_TARGET_MAIN || straight)
+            rc = add_row(table, NULL, "", value, rank, 0, err);
         if (rc)
             return -1;
     }
     return 0;
 }
 
-void pg_target_clear(struct pg_target *t)
+void pg_target_clear(struct pg_target *t, enum pg_way way)
 {
     for (size_t i = 0; i < t->table_count; i++)
         relais_buf_clear(&t->tables[i].rows);
+    relais_buf_clear(&t->received.rows);
+    relais_buf_clear(&t->keys.sample);
     if (t->keys.count)
         memset(t->keys.slots, 0, t->keys.slot_count * sizeof(*t->keys.slots));
     t->keys.count = 0;
-    t->keys.twice = false;
+    t->keys.twice = t->unfit = false;
+    t->way = way;
 }

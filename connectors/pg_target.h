@@ -20,18 +20,9 @@
  */
 
 #include "connectors/pg_conn.h"
-#include "core/record.h"
+#include "connectors/pg_received.h"
 
 #define PG_TARGET_TABLES_MAX 24 /* one contract's */
-
-enum pg_form { PG_FORM_TEXT, PG_FORM_BYTES, PG_FORM_JSON };
-
-/* Where a column's field is: ends of the names in its own (pg_cell_next). */
-#define PG_CELL_DEPTH_MAX 4
-struct pg_cell_path {
-    unsigned char count; /* 0: not found so far */
-    unsigned char end[PG_CELL_DEPTH_MAX];
-};
 
 struct pg_target_column {
     char name[64];
@@ -49,15 +40,25 @@ struct pg_target_table {
     char field[64]; /* LIST: of the record */
     struct pg_target_column *columns;
     size_t column_count;
-    char *copy_sql; /* COPY into its temporary table; HISTORY: NULL */
+    char *copy_sql;     /* COPY into its temporary table; HISTORY: NULL */
+    char *straight_sql; /* COPY into the table itself */
     struct relais_buf rows;
 };
+
+/* How rows go into the tables.
+ * MERGE: into temporary tables, from there by one statement a table, whatever is there.
+ * COUNTED: the same, but those of relais_recus by COPY: where no event came before.
+ * STRAIGHT: all by COPY into the tables themselves, two thirds of the server's work:
+ * where no object is there yet or twice in the batch, and no event is a re-publication.
+ * The database's own keys refuse what must not go by COPY. */
+enum pg_way { PG_WAY_MERGE, PG_WAY_COUNTED, PG_WAY_STRAIGHT };
 
 /* Keys of the rows in the buffers. */
 struct pg_target_keys {
     uint64_t *slots; /* hashes; 0: free */
     size_t slot_count, count;
-    bool twice; /* one is there twice, as far as hashes tell */
+    bool twice;               /* one is there twice, as far as hashes tell */
+    struct relais_buf sample; /* straight: some of them, as PostgreSQL writes an array */
 };
 
 struct pg_target {
@@ -69,6 +70,12 @@ struct pg_target {
     char *create_sql; /* the temporary tables, once a session */
     /* from them into the tables, in one transaction: [a list has an item][keys.twice] */
     char *merge_sql[2][2];
+    char *count_sql;             /* and into relais_recus; NULL: not counted */
+    enum pg_way way;             /* of rows that are added */
+    bool unfit;                  /* there is one that must not go this way */
+    char *known_sql;             /* is one of $1 (keys) in the main table? */
+    char *received_sql;          /* COPY into relais_recus; NULL: not counted */
+    struct pg_received received; /* its rows, where they go so */
 };
 
 /* schema: the SQL schema, unquoted. counted: what is written enters relais_recus
@@ -92,12 +99,20 @@ int pg_target_check(const struct pg_target *t, const struct relais_value *open,
  * the batch, the later the greater. PG_ROW: a text that PostgreSQL cannot hold; LIMIT. */
 int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t rank,
                   struct relais_error *err) RELAIS_MUST_CHECK;
-/* The rows into the temporary tables, in the transaction under way. */
-int pg_target_copy(struct pg_target *t, struct pg_conn *c,
+/* The rows into the temporary tables, or straight, in the transaction under way. */
+int pg_target_copy(const struct pg_target *t, struct pg_conn *c,
                    struct relais_error *err) RELAIS_MUST_CHECK;
 /* From there into the tables; NULL: there is no row. */
 const char *pg_target_merge(const struct pg_target *t);
-void pg_target_clear(struct pg_target *t);
+/* May the rows go their way, as far as a sample of their keys tells? */
+int pg_target_fits(const struct pg_target *t, struct pg_conn *c, bool *fit_out,
+                   struct relais_error *err) RELAIS_MUST_CHECK;
+/* Not MERGE: the rows of relais_recus, after the others. The answer is left to
+ * pg_conn_result. */
+int pg_target_send_received(const struct pg_target *t, struct pg_conn *c,
+                            struct relais_error *err) RELAIS_MUST_CHECK;
+/* No rows; those added from now on go so. */
+void pg_target_clear(struct pg_target *t, enum pg_way way);
 
 /* "fr.relais.eligibility.EvenementDroit" -> "evenement_droit"; what does not fit is cut.
  */

@@ -56,7 +56,7 @@ static void put_amount(struct relais_buf *out, bool *failed,
 /* A template: $T the table, $B the main one, $M the temporary table, $C its columns, $K
  * the key, $P the temporary table of the main one, $G that of what changed, $S the
  * assignments of an update, $R relais_recus, $A the amount, $N the contract, $D and $O
- * what chooses among rows of one key, where there are some. */
+ * what chooses among rows of one key, where there are some; $1 is a parameter. */
 static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c,
                          const char *schema, const struct pg_target *t,
                          const struct pg_target_table *table, bool twice,
@@ -90,6 +90,9 @@ static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c
             break;
         case 'K':
             put_name(out, failed, c, t->key);
+            break;
+        case '1':
+            put(out, failed, "$1");
             break;
         case 'D':
         case 'O':
@@ -175,7 +178,7 @@ static char *finish(struct relais_buf *out, bool failed)
     "INSERT INTO $T ($C) SELECT $C FROM $P ON CONFLICT (entete_id) DO NOTHING; "
 
 #define COUNT_RECEIVED                                                                   \
-    "INSERT INTO $R (depot, jour, sujet, fait, entete_id, constate_le, centimes) "       \
+    "INSERT INTO $R (" PG_RECEIVED_COLUMNS ") "                                          \
     "SELECT entete_origine_depot, " PG_COMPLETENESS_DAY(                                 \
         "entete_origine_depot", "entete_constate_le") ", $N, fait, entete_id, "          \
                                                       "entete_constate_le, $A FROM $M "  \
@@ -199,42 +202,63 @@ static const char *template_of(const struct pg_target *t,
 }
 
 static char *merge_sql(const struct pg_target *t, struct pg_conn *c, const char *schema,
-                       bool counted, bool lists, bool twice)
+                       bool lists, bool twice)
 {
-    const struct pg_target_table *main = &t->tables[0];
     struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
     bool failed = false;
 
     for (size_t i = 0; i < t->table_count; i++)
         put_template(&sql, &failed, c, schema, t, &t->tables[i], twice,
                      template_of(t, &t->tables[i], lists));
-    if (counted && pg_target_has(main, "fait") &&
-        pg_target_has(main, "entete_origine_depot"))
-        put_template(&sql, &failed, c, schema, t, main, twice, COUNT_RECEIVED);
     return finish(&sql, failed);
+}
+
+static bool is_counted(const struct pg_target *t, bool counted)
+{
+    return counted && pg_target_has(&t->tables[0], "fait") &&
+           pg_target_has(&t->tables[0], "entete_origine_depot");
+}
+
+static char *statement(const struct pg_target *t, struct pg_conn *c, const char *schema,
+                       const struct pg_target_table *table, const char *template,
+                       bool *failed)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+
+    put_template(&sql, failed, c, schema, t, table, false, template);
+    return finish(&sql, *failed);
 }
 
 int pg_target_write_sql(struct pg_target *t, struct pg_conn *c, const char *schema,
                         bool counted, struct relais_error *err)
 {
+    const struct pg_target_table *main = &t->tables[0];
     struct relais_buf create = RELAIS_BUF_INIT(SQL_MAX_BYTES);
     bool failed = false;
 
-    put_template(&create, &failed, c, schema, t, &t->tables[0], false, CREATE_CHANGES);
+    put_template(&create, &failed, c, schema, t, main, false, CREATE_CHANGES);
     for (size_t i = 0; i < t->table_count; i++) {
         struct pg_target_table *table = &t->tables[i];
-        struct relais_buf copy = RELAIS_BUF_INIT(SQL_MAX_BYTES);
 
+        table->straight_sql =
+            statement(t, c, schema, table, "COPY $T ($C) FROM STDIN", &failed);
         if (table->kind == PG_TARGET_HISTORY)
             continue;
         put_template(&create, &failed, c, schema, t, table, false, CREATE_ONE);
-        put_template(&copy, &failed, c, schema, t, table, false,
-                     "COPY $M (relais_rang, $C) FROM STDIN");
-        table->copy_sql = finish(&copy, failed);
+        table->copy_sql = statement(t, c, schema, table,
+                                    "COPY $M (relais_rang, $C) FROM STDIN", &failed);
     }
     t->create_sql = finish(&create, failed);
+    t->known_sql = statement(t, c, schema, main,
+                             "SELECT FROM $T WHERE $K = ANY ($1) LIMIT 1", &failed);
+    if (is_counted(t, counted)) {
+        pg_received_init(&t->received, t->contract, main);
+        t->count_sql = statement(t, c, schema, main, COUNT_RECEIVED, &failed);
+        t->received_sql = statement(
+            t, c, schema, main, "COPY $R (" PG_RECEIVED_COLUMNS ") FROM STDIN", &failed);
+    }
     for (int i = 0; i < 4; i++) {
-        t->merge_sql[i / 2][i % 2] = merge_sql(t, c, schema, counted, i / 2, i % 2);
+        t->merge_sql[i / 2][i % 2] = merge_sql(t, c, schema, i / 2, i % 2);
         failed = failed || !t->merge_sql[i / 2][i % 2];
     }
     return failed ? relais_error_set(err, RELAIS_E_LIMIT, t->tables[0].name,

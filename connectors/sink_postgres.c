@@ -8,7 +8,8 @@
  *
  * While there is a backlog (full batches) the server merges one batch while the next is
  * made ready; what was taken so is durable with the next write or flush. Where it fails
- * it is read again, and written without haste.
+ * it is read again, and written without haste. Batches of nothing but new objects go
+ * straight into the tables (enum pg_way); after one that does not, 16 are merged.
  *
  * After a lost connection it is looked up what became of the transaction; a database that
  * lost what it had committed (a crash without synchronous_commit, a restored backup) has
@@ -17,19 +18,11 @@
 #include "connectors/connector.h"
 #include "connectors/pg_completeness.h"
 #include "connectors/pg_positions.h"
-#include "connectors/pg_target.h"
+#include "connectors/pg_targets.h"
 #include "connectors/pg_writing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define TARGETS_MAX   16
-#define SQL_MAX_BYTES (1u << 20)
-
-struct expected {
-    const char *contract;
-    const struct relais_value *open, *closed;
-};
 
 struct sink_postgres {
     const struct relais_conf *conf;
@@ -38,25 +31,21 @@ struct sink_postgres {
     char *table;        /* of the positions, quoted */
     struct pg_conn *conn;
     struct pg_positions positions;
-    struct pg_target *targets[TARGETS_MAX];
-    size_t target_count;
-    struct expected expected[TARGETS_MAX]; /* what events look like */
-    size_t expected_count;
+    struct pg_targets targets;
     struct pg_writing writing; /* into an application's own tables */
     size_t full;               /* records of a full batch; 0: none is */
-    bool running;              /* a merge was sent whose answer was not waited for */
-    size_t careful;            /* batches to be written one at a time */
-    bool in_doubt;             /* the connection was lost in a transaction */
-    bool counted;              /* the tables of the proof of completeness are there */
+    bool running;   /* rows were sent whose answer was not waited for, in a transaction */
+    size_t careful; /* batches to be written one at a time */
+    size_t merging; /* full batches to be merged before one is tried straight */
+    bool in_doubt;  /* the connection was lost in a transaction */
+    bool counted;   /* the tables of the proof of completeness are there */
     const struct relais_value **controls; /* of the transaction under way */
     size_t control_count;
 };
 
 static void drop_session(struct sink_postgres *s)
 {
-    for (size_t i = 0; i < s->target_count; i++)
-        pg_target_free(s->targets[i]);
-    s->target_count = 0;
+    pg_targets_forget(&s->targets);
     pg_conn_close(s->conn);
     s->conn = NULL;
     s->running = false;
@@ -151,65 +140,21 @@ static int sink_postgres_open(void **state, const struct relais_conf *conf,
     return 0;
 }
 
-static int check_types(const struct sink_postgres *s, const struct pg_target *t,
-                       struct relais_error *err)
-{
-    for (size_t i = 0; i < s->expected_count; i++)
-        if (strcmp(s->expected[i].contract, t->contract) == 0)
-            return pg_target_check(t, s->expected[i].open, s->expected[i].closed, err);
-    return 0;
-}
-
-static struct pg_target *target_of(struct sink_postgres *s, const char *contract,
-                                   struct relais_error *err)
-{
-    struct pg_target *t;
-
-    for (size_t i = 0; i < s->target_count; i++)
-        if (strcmp(s->targets[i]->contract, contract) == 0)
-            return s->targets[i];
-    if (s->target_count == TARGETS_MAX) {
-        relais_error_set(err, RELAIS_E_LIMIT, contract, "more than %d kinds of events",
-                         TARGETS_MAX);
-        return NULL;
-    }
-    t = pg_target_new(s->conn, s->schema, contract, s->counted, err);
-    if (!t)
-        return NULL;
-    if (check_types(s, t, err) ||
-        pg_conn_run(s->conn, t->tables[0].name, t->create_sql, err)) {
-        pg_target_free(t);
-        return NULL;
-    }
-    return s->targets[s->target_count++] = t;
-}
-
 static int sink_postgres_expect(void *state, const char *contract,
                                 const struct relais_value *open,
                                 const struct relais_value *closed,
                                 struct relais_error *err)
 {
+    const struct pg_expected one = {contract, open, closed};
     struct sink_postgres *s = state;
-    bool there = false;
-    size_t i = 0;
 
     if (strcmp(contract, PG_CONTROL_CONTRACT) == 0)
         return 0;
+    if (session(s, err))
+        return -1;
     if (pg_writing_takes(&s->writing, contract))
-        return session(s, err) || pg_writing_expect(&s->writing, open, closed, err) ? -1
-                                                                                    : 0;
-    while (i < s->expected_count && strcmp(s->expected[i].contract, contract) != 0)
-        i++;
-    if (i == TARGETS_MAX)
-        return relais_error_set(err, RELAIS_E_LIMIT, contract,
-                                "more than %d kinds of "
-                                "events",
-                                TARGETS_MAX);
-    s->expected[i] = (struct expected){contract, open, closed};
-    s->expected_count += i == s->expected_count;
-    if (session(s, err) == 0 &&
-        pg_target_there(s->conn, s->schema, contract, &there, err) == 0 &&
-        (!there || target_of(s, contract, err)))
+        return pg_writing_expect(&s->writing, open, closed, err);
+    if (pg_targets_expect(&s->targets, s->conn, s->schema, &one, s->counted, err) == 0)
         return 0;
     drop_session(s);
     return -1;
@@ -218,27 +163,14 @@ static int sink_postgres_expect(void *state, const char *contract,
 /* ---- one transaction -----------------------------------------------------------------
  */
 
-/* wait false: its answer is left to finish(). */
-static int merge(struct sink_postgres *s, bool wait, struct relais_error *err)
+static int merge(struct sink_postgres *s, struct relais_error *err)
 {
-    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
-    int rc = 0;
+    bool rows;
 
-    for (size_t i = 0; i < s->target_count && !rc; i++) {
-        const char *one = pg_target_merge(s->targets[i]);
-
-        if (one && pg_target_copy(s->targets[i], s->conn, err))
-            rc = -1;
-        else if (one && relais_buf_add_str(&sql, one))
-            rc = relais_error_set(err, RELAIS_E_LIMIT, "merge", "statements too long");
-    }
-    if (!rc && sql.len && wait)
-        rc = pg_conn_run(s->conn, "merge", sql.data, err);
-    else if (!rc && sql.len && !PQsendQuery(pg_conn_raw(s->conn), sql.data))
-        rc = pg_conn_error(s->conn, NULL, "merge", err);
-    s->running = !rc && sql.len && !wait;
-    relais_buf_release(&sql);
-    return rc;
+    return pg_targets_send(&s->targets, s->conn, &rows, err) ||
+                   pg_conn_answered(s->conn, "merge", err)
+               ? -1
+               : 0;
 }
 
 static int announce(struct sink_postgres *s, struct relais_error *err)
@@ -252,12 +184,11 @@ static int announce(struct sink_postgres *s, struct relais_error *err)
     return 0;
 }
 
-static void clear_rows(struct sink_postgres *s)
+static void clear_rows(struct sink_postgres *s, enum pg_way way)
 {
     s->control_count = 0;
     pg_writing_clear(&s->writing);
-    for (size_t i = 0; i < s->target_count; i++)
-        pg_target_clear(s->targets[i]);
+    pg_targets_clear(&s->targets, way);
 }
 
 /* Everything that is in the buffers and ahead, or nothing. */
@@ -265,15 +196,15 @@ static int transact(struct sink_postgres *s, struct relais_error *err)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
 
-    if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 &&
-        merge(s, true, &why) == 0 && pg_writing_apply(&s->writing, s->conn, &why) == 0 &&
-        announce(s, &why) == 0 && pg_positions_move(&s->positions, s->conn, &why) == 0 &&
+    if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 && merge(s, &why) == 0 &&
+        pg_writing_apply(&s->writing, s->conn, &why) == 0 && announce(s, &why) == 0 &&
+        pg_positions_move(&s->positions, s->conn, &why) == 0 &&
         pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
         pg_positions_settle(&s->positions, true);
-        clear_rows(s);
+        clear_rows(s, PG_WAY_MERGE);
         return 0;
     }
-    clear_rows(s);
+    clear_rows(s, PG_WAY_MERGE);
     if (PQstatus(pg_conn_raw(s->conn)) != CONNECTION_OK ||
         pg_conn_run(s->conn, "transaction", "ROLLBACK",
                     &(struct relais_error)RELAIS_ERROR_INIT)) {
@@ -306,9 +237,10 @@ static void go_on(struct sink_postgres *s, const struct relais_record *const *re
 
 /* Records from..to into the buffers. -1: *bad_out is the one that does not go. */
 static int gather(struct sink_postgres *s, const struct relais_record *const *records,
-                  size_t from, size_t to, size_t *bad_out, struct relais_error *err)
+                  size_t from, size_t to, enum pg_way way, size_t *bad_out,
+                  struct relais_error *err)
 {
-    clear_rows(s);
+    clear_rows(s, way);
     s->controls = relais_realloc(s->controls, (to - from + 1) * sizeof(*s->controls));
     for (size_t i = from; i < to; i++) {
         const struct relais_record *rec = records[i];
@@ -336,7 +268,7 @@ static int gather(struct sink_postgres *s, const struct relais_record *const *re
                 return -1;
             continue;
         }
-        t = target_of(s, rec->schema, err);
+        t = pg_targets_of(&s->targets, s->conn, s->schema, rec->schema, s->counted, err);
         if (!t || pg_target_add(t, rec->value, i, err))
             return -1;
     }
@@ -359,8 +291,8 @@ static int write_range(struct sink_postgres *s,
 
     if (session(s, err))
         return -1;
-    if (gather(s, records, from, to, &bad, &why)) {
-        clear_rows(s);
+    if (gather(s, records, from, to, PG_WAY_MERGE, &bad, &why)) {
+        clear_rows(s, PG_WAY_MERGE);
         pg_positions_settle(&s->positions, false);
         if (PQstatus(pg_conn_raw(s->conn)) != CONNECTION_OK)
             drop_session(s);
@@ -386,7 +318,7 @@ static int write_range(struct sink_postgres *s,
     if (is_data(&why) && s->writing.form) {
         /* a row that the application made since we looked for it is found now */
         relais_error_clear(&why);
-        if (gather(s, records, from, to, &bad, &why) == 0) {
+        if (gather(s, records, from, to, PG_WAY_MERGE, &bad, &why) == 0) {
             go_on(s, records, from, to);
             if (transact(s, &why) == 0) {
                 *done_out = to;
@@ -402,19 +334,18 @@ static int write_range(struct sink_postgres *s,
  */
 
 #define CAREFUL_BATCHES 4
+#define MERGED_BATCHES  16
 
-/* The merge under way, and its transaction, are over. REREAD: its records are lost. */
+/* What is under way, and its transaction, are over. REREAD: its records are lost. */
 static int finish(struct sink_postgres *s, struct relais_error *err)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
-    PGresult *r;
 
     if (!s->running)
         return 0;
-    while ((r = pg_conn_result(s->conn, "merge", &why)))
-        PQclear(r);
     s->running = false;
-    if (!why.code && pg_positions_move(&s->positions, s->conn, &why) == 0 &&
+    if (pg_conn_answered(s->conn, "merge", &why) == 0 &&
+        pg_positions_move(&s->positions, s->conn, &why) == 0 &&
         pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
         pg_positions_settle(&s->positions, true);
         return 0;
@@ -425,26 +356,50 @@ static int finish(struct sink_postgres *s, struct relais_error *err)
                             relais_error_name(why.code), why.text);
 }
 
+/* The rows in the buffers on their way, in a transaction of their own; or nothing. */
+static void send_ahead(struct sink_postgres *s)
+{
+    struct relais_error why = RELAIS_ERROR_INIT;
+    bool fit = false;
+
+    if (pg_targets_fit(&s->targets, s->conn, &fit, &why) == 0 && !fit)
+        return;
+    if (fit && pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 &&
+        pg_targets_send(&s->targets, s->conn, &s->running, &why) == 0 && s->running)
+        return;
+    s->running = false;
+    if (PQstatus(pg_conn_raw(s->conn)) != CONNECTION_OK ||
+        pg_conn_run(s->conn, "transaction", "ROLLBACK",
+                    &(struct relais_error)RELAIS_ERROR_INIT))
+        drop_session(s);
+}
+
 /* 1: not so, nothing was begun: the records are to be written as a range. */
 static int write_ahead(struct sink_postgres *s,
                        const struct relais_record *const *records, size_t count,
                        struct relais_error *err)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
+    enum pg_way way = s->merging ? PG_WAY_COUNTED : PG_WAY_STRAIGHT;
     size_t bad;
 
     if (!s->full || count < s->full || s->writing.form || s->careful ||
-        session(s, &why) || gather(s, records, 0, count, &bad, &why) || s->control_count)
+        session(s, &why) || gather(s, records, 0, count, way, &bad, &why) ||
+        s->control_count)
         return finish(s, err) ? -1 : 1;
     if (finish(s, err))
         return -1;
-    if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) || merge(s, false, &why) ||
-        !s->running) { /* no row at all */
-        drop_session(s);
+    send_ahead(s);
+    if (!s->running && s->merging)
+        s->careful = CAREFUL_BATCHES;
+    if (!s->running)
+        s->merging = MERGED_BATCHES;
+    else
+        s->merging -= s->merging > 0;
+    if (!s->running)
         return 1;
-    }
     go_on(s, records, 0, count);
-    clear_rows(s);
+    clear_rows(s, PG_WAY_MERGE);
     return 0;
 }
 
@@ -494,7 +449,7 @@ static int sink_postgres_positions(void *state, const char *group,
     s->in_doubt = false; /* what the last transaction did is read now */
     if (session(s, err))
         return -1;
-    if (s->writing.form && s->expected_count && !s->writing.expected)
+    if (s->writing.form && s->targets.expected_count && !s->writing.expected)
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
                                 "no topic of [sink] brings %.60s",
                                 s->writing.form->contract);

@@ -3,7 +3,7 @@
 # from a commit to a subscriber. Start of the process included; PG_ROWS rows, DOSSIERS cases,
 # PG_PAIRS runs into the table, one of the others.
 . tests/bench/backlog.bash
-PG_ROWS=${PG_ROWS:-200000} PG_PAIRS=${PG_PAIRS:-3}
+PG_ROWS=${PG_ROWS:-500000} PG_PAIRS=${PG_PAIRS:-3}
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 seconds_of() { # COMMAND...: seconds, CPU seconds
 	local t0=$EPOCHREALTIME

@@ -98,6 +98,14 @@ char *helper_pg_sql(const char *sql)
     return value;
 }
 
+void helper_pg_is(const char *sql, const char *want)
+{
+    char *got = helper_pg_sql(sql);
+
+    assert_string_equal(got, want);
+    free(got);
+}
+
 long long helper_pg_number(const char *sql)
 {
     char *text = helper_pg_sql(sql), *end;

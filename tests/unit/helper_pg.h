@@ -27,6 +27,8 @@ void helper_pg_url(const char *node, char out[256]);
 char *helper_pg_sql(const char *sql);
 /* The same as one number; fails where it is none. */
 long long helper_pg_number(const char *sql);
+/* The last result's first value is `want`. */
+void helper_pg_is(const char *sql, const char *want);
 /* Every replication slot is dropped, whoever reads from it. */
 void helper_pg_drop_slots(void);
 /* Every statement of a file. */

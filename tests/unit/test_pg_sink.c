@@ -18,11 +18,6 @@
 static const struct relais_conf_key sink_keys[] = {
     {"sink", "topics", RELAIS_CONF_TEXT, .def = "essai", .doc = "essai"}, {0}};
 
-/* Three records are a full batch. */
-static const struct relais_conf_key backlog_keys[] = {
-    {"sink", "batch_records", RELAIS_CONF_INTEGER, 1, 10, .def = "3", .doc = "essai"},
-    {0}};
-
 static int setup(void **state)
 {
     free(helper_pg_sql(
@@ -54,14 +49,6 @@ static void event(struct fixture *f, const char *o, const char *id, int day, int
         "\"n\":%d},{\"n\":%d}]}",
         o, id, day, sequence, n, n, n + 1);
     helper_sink_add(f, json);
-}
-
-static void row_is(const char *select, const char *want)
-{
-    char *got = helper_pg_sql(select);
-
-    assert_string_equal(got, want);
-    free(got);
 }
 
 /* The tables of the proof, as relais sink ddl prints them, with texts for ids. */
@@ -128,13 +115,13 @@ static void test_pg_sink_newest_state_stays(void **state)
     event(f, "a", "1", 2, 5, 10);
     event(f, "b", "2", 2, 5, 20);
     helper_sink_must_write(f);
-    row_is(ROWS, "a10 b20");
+    helper_pg_is(ROWS, "a10 b20");
     event(f, "a", "3", 1, 9, 11); /* older */
     event(f, "b", "4", 2, 6, 21); /* same time, later sequence */
     event(f, "b", "2", 2, 5, 20); /* again */
     helper_sink_must_write(f);
-    row_is(ROWS, "a10 b21");
-    row_is(NEXT, "5");
+    helper_pg_is(ROWS, "a10 b21");
+    helper_pg_is(NEXT, "5");
 }
 
 static void test_pg_sink_within_a_batch_the_newest_wins_whatever_its_place(void **state)
@@ -146,13 +133,13 @@ static void test_pg_sink_within_a_batch_the_newest_wins_whatever_its_place(void 
     event(f, "a", "3", 3, 3, 3);
     event(f, "a", "2", 2, 2, 2);
     helper_sink_must_write(f);
-    row_is(ROWS, "a3");
-    row_is("SELECT string_agg(n::text, ' ' ORDER BY ordre) FROM "
-           "relais.evenement_essai_parties",
-           "3 4");
-    row_is("SELECT string_agg(n::text, ' ' ORDER BY entete_id) FROM "
-           "relais.evenement_essai_historique",
-           "1 2 3");
+    helper_pg_is(ROWS, "a3");
+    helper_pg_is("SELECT string_agg(n::text, ' ' ORDER BY ordre) FROM "
+                 "relais.evenement_essai_parties",
+                 "3 4");
+    helper_pg_is("SELECT string_agg(n::text, ' ' ORDER BY entete_id) FROM "
+                 "relais.evenement_essai_historique",
+                 "1 2 3");
 }
 
 static void test_pg_sink_lists_follow_their_object(void **state)
@@ -169,15 +156,16 @@ static void test_pg_sink_lists_follow_their_object(void **state)
         "\"sequence\":2},\"parties\":[{\"n\":7,\"roles\":[{\"x\":\"l'é\\t\\\\\\n\"}]}],"
         "\"mots\":[\"un\",\"d\\teux\"]}");
     helper_sink_must_write(f);
-    row_is("SELECT string_agg(ordre || ':' || n || ':' || (roles->0->>'x'), ' ') FROM "
-           "relais.evenement_essai_parties",
-           "1:7:l'é\t\\\n");
-    row_is("SELECT string_agg(ordre || valeur, ',' ORDER BY ordre) FROM "
-           "relais.evenement_essai_mots",
-           "1un,2d\teux");
+    helper_pg_is(
+        "SELECT string_agg(ordre || ':' || n || ':' || (roles->0->>'x'), ' ') FROM "
+        "relais.evenement_essai_parties",
+        "1:7:l'é\t\\\n");
+    helper_pg_is("SELECT string_agg(ordre || valeur, ',' ORDER BY ordre) FROM "
+                 "relais.evenement_essai_mots",
+                 "1un,2d\teux");
     event(f, "a", "0", 1, 0, 9); /* older: its list does not come either */
     helper_sink_must_write(f);
-    row_is("SELECT count(*) FROM relais.evenement_essai_parties", "1");
+    helper_pg_is("SELECT count(*) FROM relais.evenement_essai_parties", "1");
 }
 
 static void test_pg_sink_values_of_every_kind(void **state)
@@ -198,7 +186,7 @@ static void test_pg_sink_values_of_every_kind(void **state)
     assert_non_null(relais_value_add(arena, rec->value, "secret", RELAIS_VALUE_BYTES));
     rec->value->last->text = RELAIS_SLICE("closed");
     helper_sink_must_write(f);
-    row_is(
+    helper_pg_is(
         "SELECT foyer_commune || encode(brut, 'hex') || libre::text || (secret IS NULL) "
         "FROM relais.evenement_essai",
         "9300801ff{\"a\": [1, true, null]}true");
@@ -224,7 +212,7 @@ static void test_pg_sink_one_bad_record_is_named_and_the_rest_is_written(void **
     assert_int_equal(done, 37);
     assert_null(strstr(err.text, "5000"));
     assert_null(strstr(err.text, "o37"));
-    row_is(NEXT, "37");
+    helper_pg_is(NEXT, "37");
     (f->ops->skip)(f->sink, &parked);
     {
         struct relais_batch rest = f->batch;
@@ -235,8 +223,8 @@ static void test_pg_sink_one_bad_record_is_named_and_the_rest_is_written(void **
         relais_error_clear(&err);
         assert_int_equal(f->ops->write(f->sink, &rest, &done, &err), 0);
     }
-    row_is("SELECT count(*) FROM relais.evenement_essai", "99");
-    row_is(NEXT, "100");
+    helper_pg_is("SELECT count(*) FROM relais.evenement_essai", "99");
+    helper_pg_is(NEXT, "100");
 }
 
 static void test_pg_sink_a_nul_is_a_bad_record(void **state)
@@ -251,7 +239,7 @@ static void test_pg_sink_a_nul_is_a_bad_record(void **state)
     assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_PG_ROW);
     assert_int_equal(done, 1);
-    row_is(ROWS, "a1");
+    helper_pg_is(ROWS, "a1");
 }
 
 static void test_pg_sink_parked_alone_moves_the_position_at_flush(void **state)
@@ -262,9 +250,9 @@ static void test_pg_sink_parked_alone_moves_the_position_at_flush(void **state)
 
     helper_sink_own(f, f->sink);
     (f->ops->skip)(f->sink, &parked);
-    row_is(NEXT, "-1");
+    helper_pg_is(NEXT, "-1");
     assert_int_equal(f->ops->flush(f->sink, &err), 0);
-    row_is(NEXT, "12");
+    helper_pg_is(NEXT, "12");
 }
 
 static void test_pg_sink_zombie_writes_nothing(void **state)
@@ -283,12 +271,12 @@ static void test_pg_sink_zombie_writes_nothing(void **state)
     assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_FENCED);
     assert_int_equal(done, 0);
-    row_is(ROWS, "a1");
+    helper_pg_is(ROWS, "a1");
     f->offset = 1;
     event(f, "a", "3", 2, 2, 2);
     relais_error_clear(&err);
     assert_int_equal(helper_sink_write(f, other, &done, &err), 0);
-    row_is(ROWS, "a2");
+    helper_pg_is(ROWS, "a2");
     f->ops->close(other);
 }
 
@@ -303,7 +291,7 @@ static void test_pg_sink_repeats_below_the_position_are_passed(void **state)
     event(f, "z", "9", 1, 1, 1); /* offset 0 is done */
     event(f, "b", "2", 1, 1, 2);
     helper_sink_must_write(f);
-    row_is(ROWS, "a1 b2");
+    helper_pg_is(ROWS, "a1 b2");
 }
 
 /* The connection is lost at every place of a batch, by a trigger that ends it or by its
@@ -353,9 +341,9 @@ static void test_pg_sink_lost_connections_write_once(void **state)
         relais_batch_reset(&f->batch);
     }
     free(helper_pg_sql("DROP TABLE public.deja"));
-    row_is(NEXT, "12");
+    helper_pg_is(NEXT, "12");
     assert_true(helper_pg_number("SELECT count(*) FROM relais.evenement_essai") >= 8);
-    row_is("SELECT count(*) - count(DISTINCT essai) FROM relais.compte", "0");
+    helper_pg_is("SELECT count(*) - count(DISTINCT essai) FROM relais.compte", "0");
 }
 
 static void test_pg_sink_position_that_went_back_is_asked_anew(void **state)
@@ -404,7 +392,7 @@ static void test_pg_sink_the_application_s_columns_are_not_touched(void **state)
     event(f, "a", "1", 1, 1, 1);
     if (helper_sink_write(f, sink, &done, &err))
         fail_msg("%s: %s", err.where, err.text);
-    row_is("SELECT note || n FROM relais.evenement_essai", "a voir1");
+    helper_pg_is("SELECT note || n FROM relais.evenement_essai", "a voir1");
     f->ops->close(sink);
     relais_conf_free(conf);
 }
@@ -426,11 +414,11 @@ static void test_pg_sink_proves_that_nothing_is_missing(void **state)
     paid(f, "2", "0123456789abcdef", "2026-01-01T10:00:00Z", 250);
     control(f, "0123456789abcdef", "2026-01-01", 1, 3, 400);
     helper_sink_must_write(f);
-    row_is(PROOF, "0123456789abcdef -infinity 3 2 400 350");
+    helper_pg_is(PROOF, "0123456789abcdef -infinity 3 2 400 350");
     paid(f, "2", "0123456789abcdef", "2026-01-01T10:00:00Z", 250); /* again */
     paid(f, "3", "0123456789abcdef", "2026-01-01T10:00:00Z", 50);
     helper_sink_must_write(f);
-    row_is(PROOF, "0123456789abcdef -infinity 3 3 400 400");
+    helper_pg_is(PROOF, "0123456789abcdef -infinity 3 3 400 400");
     /* a log's days are Paris's; a later control event of a day replaces the earlier */
     paid(f, "4", "relais_slot", "2026-01-31T22:30:00Z", 1);
     paid(f, "5", "relais_slot", "2026-01-31T23:30:00Z", 2);
@@ -439,12 +427,13 @@ static void test_pg_sink_proves_that_nothing_is_missing(void **state)
     control(f, "relais_slot", "2026-02-01", 4, 1, 2);
     control(f, "relais_slot", "2026-02-01", 3, 7, 7);
     helper_sink_must_write(f);
-    row_is(PROOF, "0123456789abcdef -infinity 3 3 400 400,relais_slot 2026-01-31 1 1 1 "
-                  "1,relais_slot 2026-02-01 1 1 2 2");
+    helper_pg_is(PROOF,
+                 "0123456789abcdef -infinity 3 3 400 400,relais_slot 2026-01-31 1 1 1 "
+                 "1,relais_slot 2026-02-01 1 1 2 2");
     /* a record that was refused is not counted */
     event(f, "bad", "9", 1, 1, 5000);
     assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
-    row_is("SELECT count(*) FROM relais.relais_recus", "5");
+    helper_pg_is("SELECT count(*) FROM relais.relais_recus", "5");
 }
 
 static void test_pg_sink_absent_table_says_how_to_make_it(void **state)
@@ -477,114 +466,10 @@ static void test_pg_sink_large_batches_go_whole(void **state)
         }
         helper_sink_must_write(f);
     }
-    row_is("SELECT count(*) || ' ' || sum(n) FROM relais.evenement_essai",
-           "2500 1093750");
-    row_is("SELECT count(*) FROM relais.evenement_essai_parties", "5000");
-    row_is("SELECT count(*) FROM relais.evenement_essai_historique", "15000");
-}
-
-/* ---- a backlog: full batches are written ahead ---- */
-
-static void with_backlog(struct fixture *f)
-{
-    struct relais_error err = RELAIS_ERROR_INIT;
-
-    f->ops->close(f->sink);
-    relais_conf_admit(f->conf, backlog_keys);
-    if (f->ops->open(&f->sink, f->conf, &err))
-        fail_msg("%s: %s", err.where, err.text);
-    helper_sink_own(f, f->sink);
-}
-
-static void three(struct fixture *f, int from, int n)
-{
-    for (int i = from; i < from + 3; i++) {
-        char id[16];
-
-        snprintf(id, sizeof(id), "%d", i);
-        event(f, id, id, 1, 1, n);
-    }
-}
-
-static void test_pg_sink_full_batches_are_durable_with_the_next_call(void **state)
-{
-    struct fixture *f = *state;
-    struct relais_error err = RELAIS_ERROR_INIT;
-
-    with_backlog(f);
-    three(f, 1, 10);
-    helper_sink_must_write(f);
-    row_is(NEXT, "-1");
-    three(f, 4, 20);
-    helper_sink_must_write(f);
-    row_is(NEXT, "3");
-    row_is(ROWS, "110 210 310");
-    assert_int_equal(f->ops->flush(f->sink, &err), 0);
-    row_is(NEXT, "6");
-    three(f, 7, 30);
-    helper_sink_must_write(f);
-    event(f, "x", "99", 1, 1, 40); /* not full: at once, with what was before */
-    helper_sink_must_write(f);
-    row_is(NEXT, "10");
-    row_is(ROWS, "110 210 310 420 520 620 730 830 930 x40");
-    row_is("SELECT count(*) FROM relais.evenement_essai_parties", "20");
-}
-
-/* A row that is refused in a batch written ahead: both batches are read again, and then
- * only that row is not written. */
-static void test_pg_sink_what_failed_ahead_is_read_again(void **state)
-{
-    struct fixture *f = *state;
-    struct relais_error err = RELAIS_ERROR_INIT;
-    size_t done;
-
-    with_backlog(f);
-    event(f, "a", "1", 1, 1, 1);
-    event(f, "b", "2", 1, 1, 5000); /* n < 1000 */
-    event(f, "c", "3", 1, 1, 3);
-    helper_sink_must_write(f);
-    three(f, 4, 4);
-    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
-    assert_int_equal(err.code, RELAIS_E_REREAD);
-    assert_int_equal(done, 0);
-    f->ops->revoked(f->sink);
-    assert_int_equal(helper_sink_own(f, f->sink), -1);
-    row_is(ROWS, "");
-
-    f->offset = 0;
-    relais_error_clear(&err);
-    event(f, "a", "1", 1, 1, 1);
-    event(f, "b", "2", 1, 1, 5000);
-    event(f, "c", "3", 1, 1, 3);
-    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
-    assert_int_equal(err.code, RELAIS_E_PG_ROW);
-    assert_int_equal(done, 1);
-    row_is(ROWS, "a1");
-}
-
-static void test_pg_sink_what_was_ahead_goes_with_the_partition(void **state)
-{
-    struct fixture *f = *state;
-    struct relais_error err = RELAIS_ERROR_INIT;
-    size_t done;
-
-    with_backlog(f);
-    three(f, 1, 10);
-    helper_sink_must_write(f);
-    f->ops->revoked(f->sink);
-    assert_int_equal(helper_sink_own(f, f->sink), -1);
-    row_is(ROWS, "");
-    f->offset = 0;
-    three(f, 1, 10);
-    helper_sink_must_write(f);
-    three(f, 4, 10);
-    free(helper_pg_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                       "pid <> pg_backend_pid() AND application_name LIKE 'relais/%'"));
-    assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
-    assert_int_equal(err.code, RELAIS_E_REREAD);
-    f->ops->revoked(f->sink);
-    assert_int_equal(helper_sink_own(f, f->sink), -1);
-    row_is(ROWS, "");
+    helper_pg_is("SELECT count(*) || ' ' || sum(n) FROM relais.evenement_essai",
+                 "2500 1093750");
+    helper_pg_is("SELECT count(*) FROM relais.evenement_essai_parties", "5000");
+    helper_pg_is("SELECT count(*) FROM relais.evenement_essai_historique", "15000");
 }
 
 int main(void)
@@ -607,9 +492,6 @@ int main(void)
         T(proves_that_nothing_is_missing),
         T(absent_table_says_how_to_make_it),
         T(large_batches_go_whole),
-        T(full_batches_are_durable_with_the_next_call),
-        T(what_failed_ahead_is_read_again),
-        T(what_was_ahead_goes_with_the_partition),
 #undef T
     };
 

@@ -119,14 +119,6 @@ static void refused_at(struct fixture *f, int64_t offset, const char *body,
     assert_null(strstr(all, "DURAND"));
 }
 
-static void row_is(const char *select, const char *want)
-{
-    char *got = helper_pg_sql(select);
-
-    assert_string_equal(got, want);
-    free(got);
-}
-
 #define IDS                                                                              \
     "SELECT concat_ws(' ', (SELECT string_agg(id::text, ',' ORDER BY id) FROM "          \
     "dossiers), (SELECT string_agg(id::text, ',' ORDER BY id) FROM foyers), (SELECT "    \
@@ -154,31 +146,35 @@ static void test_pg_writing_a_new_case_makes_its_rows(void **state)
                            "\"2026-01-01\",\"montant_centimes\":51230},{\"nature\":"
                            "\"RSI\",\"montant_centimes\":5}],\"personnes\":[" ZOE
                            "," ENFANT("LEA") "]");
-    row_is("SELECT concat_ws(' ', numdemrsa, matricule, fonorg, numorg, dtdemrsa, "
-           "typeparte, fonorgprenmut IS NULL) FROM dossiers",
-           "00000000193 123456700000000 CAF 931 2025-11-03 CG   t");
-    row_is("SELECT concat_ws(' ', sitfam, ddsitfam, haspiecejointe) FROM foyers",
-           "MAR 2019-06-01 0");
-    row_is("SELECT etatdosrsa FROM situationsdossiersrsa", "2");
-    row_is("SELECT concat_ws(' ', nbenfautcha, topsansdomfixe) FROM detailsdroitsrsa",
-           "2 f");
-    row_is("SELECT string_agg(concat_ws(' ', rtrim(natpf), ddnatdro, mtrsavers), ',' "
-           "ORDER BY id) FROM detailscalculsdroitsrsa",
-           "RSD 2026-01-01 512.30,RSI 0.05");
-    row_is("SELECT concat_ws(' ', numvoie, nomvoie, codepos, numcom, rgadr, dtemm, "
-           "etatadr) FROM adresses a JOIN adressesfoyers l ON l.adresse_id = a.id",
-           "12 NEUVE 93000 93008 01 2024-09-01 NC");
-    row_is(PERSONS, "ZOE/2900293001002,LEA/-");
-    row_is("SELECT string_agg(concat_ws(' ', prenom, rtrim(natprest), rtrim(rolepers), "
-           "topchapers), ',' ORDER BY r.id) FROM prestations r JOIN personnes p ON p.id "
-           "= personne_id",
-           "ZOE RSA DEM f,ZOE PFA DEM,LEA RSA ENF");
-    row_is("SELECT string_agg(toppersdrodevorsa, ',') FROM calculsdroitsrsa", "1");
-    row_is("SELECT string_agg(ddratdos::text, ',') FROM dossierscaf", "2024-01-01");
-    row_is("SELECT count(*) FROM personnes WHERE created IS NULL", "0");
-    row_is("SELECT concat_ws(' ', depot, fait, constate_le AT TIME ZONE 'UTC') FROM "
-           "relais.relais_recus",
-           "0123456789abcdef OUVERTURE 2026-01-01 00:00:00");
+    helper_pg_is("SELECT concat_ws(' ', numdemrsa, matricule, fonorg, numorg, dtdemrsa, "
+                 "typeparte, fonorgprenmut IS NULL) FROM dossiers",
+                 "00000000193 123456700000000 CAF 931 2025-11-03 CG   t");
+    helper_pg_is("SELECT concat_ws(' ', sitfam, ddsitfam, haspiecejointe) FROM foyers",
+                 "MAR 2019-06-01 0");
+    helper_pg_is("SELECT etatdosrsa FROM situationsdossiersrsa", "2");
+    helper_pg_is(
+        "SELECT concat_ws(' ', nbenfautcha, topsansdomfixe) FROM detailsdroitsrsa",
+        "2 f");
+    helper_pg_is(
+        "SELECT string_agg(concat_ws(' ', rtrim(natpf), ddnatdro, mtrsavers), ',' "
+        "ORDER BY id) FROM detailscalculsdroitsrsa",
+        "RSD 2026-01-01 512.30,RSI 0.05");
+    helper_pg_is("SELECT concat_ws(' ', numvoie, nomvoie, codepos, numcom, rgadr, dtemm, "
+                 "etatadr) FROM adresses a JOIN adressesfoyers l ON l.adresse_id = a.id",
+                 "12 NEUVE 93000 93008 01 2024-09-01 NC");
+    helper_pg_is(PERSONS, "ZOE/2900293001002,LEA/-");
+    helper_pg_is(
+        "SELECT string_agg(concat_ws(' ', prenom, rtrim(natprest), rtrim(rolepers), "
+        "topchapers), ',' ORDER BY r.id) FROM prestations r JOIN personnes p ON p.id "
+        "= personne_id",
+        "ZOE RSA DEM f,ZOE PFA DEM,LEA RSA ENF");
+    helper_pg_is("SELECT string_agg(toppersdrodevorsa, ',') FROM calculsdroitsrsa", "1");
+    helper_pg_is("SELECT string_agg(ddratdos::text, ',') FROM dossierscaf", "2024-01-01");
+    helper_pg_is("SELECT count(*) FROM personnes WHERE created IS NULL", "0");
+    helper_pg_is(
+        "SELECT concat_ws(' ', depot, fait, constate_le AT TIME ZONE 'UTC') FROM "
+        "relais.relais_recus",
+        "0123456789abcdef OUVERTURE 2026-01-01 00:00:00");
 }
 
 static void test_pg_writing_the_same_state_changes_nothing(void **state)
@@ -199,14 +195,14 @@ static void test_pg_writing_the_same_state_changes_nothing(void **state)
                            "FROM suspensionsdroits UNION ALL SELECT xmin::text || id "
                            "FROM prestations) x");
     write_one(f, 2, 2, body);
-    row_is("SELECT string_agg(t, '' ORDER BY t) FROM (SELECT xmin::text "
-           "|| id AS t FROM personnes UNION ALL SELECT xmin::text || id "
-           "FROM adresses UNION ALL SELECT xmin::text || id FROM "
-           "dossiers UNION ALL SELECT xmin::text || id FROM "
-           "detailscalculsdroitsrsa UNION ALL SELECT xmin::text || id "
-           "FROM suspensionsdroits UNION ALL SELECT xmin::text || id "
-           "FROM prestations) x",
-           before);
+    helper_pg_is("SELECT string_agg(t, '' ORDER BY t) FROM (SELECT xmin::text "
+                 "|| id AS t FROM personnes UNION ALL SELECT xmin::text || id "
+                 "FROM adresses UNION ALL SELECT xmin::text || id FROM "
+                 "dossiers UNION ALL SELECT xmin::text || id FROM "
+                 "detailscalculsdroitsrsa UNION ALL SELECT xmin::text || id "
+                 "FROM suspensionsdroits UNION ALL SELECT xmin::text || id "
+                 "FROM prestations) x",
+                 before);
     free(before);
 }
 
@@ -227,13 +223,14 @@ static void test_pg_writing_changes_keep_ids(void **state)
                        "AUTRE") ",\"composantes\":[{\"nature\":\"RSD\",\"debut\":"
                                 "\"2026-02-01\",\"montant_centimes\":200}],"
                                 "\"personnes\":[" ZOE "]");
-    row_is(IDS, before);
-    row_is("SELECT concat_ws(' ', etatdosrsa, rtrim(moticlorsa), dtclorsa IS NULL, "
-           "motirefursa IS NULL) FROM situationsdossiersrsa",
-           "5 ECH t t");
-    row_is("SELECT nomvoie FROM adresses", "AUTRE");
-    row_is("SELECT concat_ws(' ', ddnatdro, mtrsavers) FROM detailscalculsdroitsrsa",
-           "2026-02-01 2.00");
+    helper_pg_is(IDS, before);
+    helper_pg_is("SELECT concat_ws(' ', etatdosrsa, rtrim(moticlorsa), dtclorsa IS NULL, "
+                 "motirefursa IS NULL) FROM situationsdossiersrsa",
+                 "5 ECH t t");
+    helper_pg_is("SELECT nomvoie FROM adresses", "AUTRE");
+    helper_pg_is(
+        "SELECT concat_ws(' ', ddnatdro, mtrsavers) FROM detailscalculsdroitsrsa",
+        "2026-02-01 2.00");
     free(before);
 }
 
@@ -243,12 +240,12 @@ static void test_pg_writing_older_states_never_win(void **state)
 
     write_one(f, 5, 2, HEAD ",\"etat\":\"CLOS\"");
     write_one(f, 4, 3, OPEN);
-    row_is("SELECT etatdosrsa FROM situationsdossiersrsa", "5");
+    helper_pg_is("SELECT etatdosrsa FROM situationsdossiersrsa", "5");
     event(f, 6, 5, HEAD ",\"etat\":\"SUSPENDU_DROIT\"");
     event(f, 6, 4, OPEN);
     helper_sink_must_write(f);
-    row_is("SELECT etatdosrsa FROM situationsdossiersrsa", "3");
-    row_is("SELECT count(*) FROM relais.relais_recus", "4");
+    helper_pg_is("SELECT etatdosrsa FROM situationsdossiersrsa", "3");
+    helper_pg_is("SELECT count(*) FROM relais.relais_recus", "4");
 }
 
 static void test_pg_writing_a_caseworker_s_rows_and_columns_stay(void **state)
@@ -279,24 +276,28 @@ static void test_pg_writing_a_caseworker_s_rows_and_columns_stay(void **state)
                   "NEUVE") ",\"suspensions\":[{\"portee\":\"DROIT\",\"motif\":\"01\"}],"
                            "\"personnes\":[" ZOE "]");
     write_one(f, 2, 2, OPEN "," ADRESSE("NEUVE") ",\"personnes\":[" ZOE "]");
-    row_is("SELECT concat_ws(' ', id, numcli, statudemrsa, dtdemrsa) FROM dossiers",
-           "1 7 N 2025-11-03");
-    row_is("SELECT concat_ws(' ', id, mtestrsa, sitfam IS NULL) FROM foyers", "1 5.50 t");
+    helper_pg_is("SELECT concat_ws(' ', id, numcli, statudemrsa, dtdemrsa) FROM dossiers",
+                 "1 7 N 2025-11-03");
+    helper_pg_is("SELECT concat_ws(' ', id, mtestrsa, sitfam IS NULL) FROM foyers",
+                 "1 5.50 t");
     /* found by the number's 13 characters; its key stays */
-    row_is("SELECT string_agg(concat_ws(' ', id, nom, nir, email, numport), ',' ORDER BY "
-           "id) FROM personnes",
-           "1 DURAND 290029300100218 z@exemple.fr 0600000000,2 AMI l@exemple.fr");
-    row_is("SELECT string_agg(concat_ws(' ', id, nomvoie, canton), ',' ORDER BY id) FROM "
-           "adresses",
-           "1 SAISIE BOBIGNY,2 NEUVE");
-    row_is("SELECT string_agg(concat_ws(' ', rgadr, typeadr), ',' ORDER BY id) FROM "
-           "adressesfoyers",
-           "02 P,01 D");
-    row_is("SELECT string_agg(motisusdrorsa, ',') FROM suspensionsdroits", "09");
-    row_is("SELECT string_agg(rtrim(rolepers), ',' ORDER BY id) FROM prestations "
-           "WHERE personne_id = 2",
-           "AUT");
-    row_is("SELECT count(*) FROM orientsstructs", "1");
+    helper_pg_is(
+        "SELECT string_agg(concat_ws(' ', id, nom, nir, email, numport), ',' ORDER BY "
+        "id) FROM personnes",
+        "1 DURAND 290029300100218 z@exemple.fr 0600000000,2 AMI l@exemple.fr");
+    helper_pg_is(
+        "SELECT string_agg(concat_ws(' ', id, nomvoie, canton), ',' ORDER BY id) FROM "
+        "adresses",
+        "1 SAISIE BOBIGNY,2 NEUVE");
+    helper_pg_is(
+        "SELECT string_agg(concat_ws(' ', rgadr, typeadr), ',' ORDER BY id) FROM "
+        "adressesfoyers",
+        "02 P,01 D");
+    helper_pg_is("SELECT string_agg(motisusdrorsa, ',') FROM suspensionsdroits", "09");
+    helper_pg_is("SELECT string_agg(rtrim(rolepers), ',' ORDER BY id) FROM prestations "
+                 "WHERE personne_id = 2",
+                 "AUT");
+    helper_pg_is("SELECT count(*) FROM orientsstructs", "1");
 }
 
 static void test_pg_writing_what_the_state_lacks_goes_where_it_was_asked(void **state)
@@ -310,21 +311,22 @@ static void test_pg_writing_what_the_state_lacks_goes_where_it_was_asked(void **
                    "\"montant_centimes\":1000,\"debut\":\"2026-01-01\"}],"
                    "\"composantes\":[{\"nature\":\"RSD\"},{\"nature\":\"RSI\"}],"
                    "\"personnes\":[" ZOE "," ENFANT("LEA") "]");
-    row_is("SELECT mtredrsa FROM reducsrsa", "10.00");
+    helper_pg_is("SELECT mtredrsa FROM reducsrsa", "10.00");
     write_one(f, 2, 2,
               OPEN ",\"suspensions\":[{\"portee\":\"DROIT\",\"motif\":\"02\"}],"
                    "\"reductions\":[],\"composantes\":[{\"nature\":\"RSI\"}],"
                    "\"personnes\":[" ZOE "]");
-    row_is("SELECT string_agg(motisusdrorsa, ',') FROM suspensionsdroits", "02");
-    row_is("SELECT count(*) FROM suspensionsversements", "0");
-    row_is("SELECT count(*) FROM reducsrsa", "0");
-    row_is("SELECT count(*) FROM avispcgdroitsrsa", "1");
-    row_is("SELECT string_agg(rtrim(natpf), ',') FROM detailscalculsdroitsrsa", "RSI");
+    helper_pg_is("SELECT string_agg(motisusdrorsa, ',') FROM suspensionsdroits", "02");
+    helper_pg_is("SELECT count(*) FROM suspensionsversements", "0");
+    helper_pg_is("SELECT count(*) FROM reducsrsa", "0");
+    helper_pg_is("SELECT count(*) FROM avispcgdroitsrsa", "1");
+    helper_pg_is("SELECT string_agg(rtrim(natpf), ',') FROM detailscalculsdroitsrsa",
+                 "RSI");
     /* a person stays, her roles in the household do not */
-    row_is(PERSONS, "ZOE/2900293001002,LEA/-");
-    row_is("SELECT string_agg(rtrim(rolepers), ',') FROM prestations", "DEM,DEM");
-    row_is("SELECT string_agg(nom, ',' ORDER BY nom) FROM relais.relais_lignes",
-           "calcul,prestation,prestation,suspension_droit");
+    helper_pg_is(PERSONS, "ZOE/2900293001002,LEA/-");
+    helper_pg_is("SELECT string_agg(rtrim(rolepers), ',') FROM prestations", "DEM,DEM");
+    helper_pg_is("SELECT string_agg(nom, ',' ORDER BY nom) FROM relais.relais_lignes",
+                 "calcul,prestation,prestation,suspension_droit");
 }
 
 static void test_pg_writing_equal_elements_are_rows_of_their_own(void **state)
@@ -336,9 +338,9 @@ static void test_pg_writing_equal_elements_are_rows_of_their_own(void **state)
 
     write_one(f, 1, 1, twice);
     write_one(f, 2, 2, twice);
-    row_is("SELECT string_agg(mtrsavers::text, ',' ORDER BY id) FROM "
-           "detailscalculsdroitsrsa",
-           "1.00,2.00");
+    helper_pg_is("SELECT string_agg(mtrsavers::text, ',' ORDER BY id) FROM "
+                 "detailscalculsdroitsrsa",
+                 "1.00,2.00");
 }
 
 /* The flow's schema allows two Prestations of one nature, the table does not. */
@@ -353,9 +355,9 @@ test_pg_writing_a_key_that_comes_twice_is_one_row_the_last_counts(void **state)
              "\"RSA\",\"role\":\"CJT\"}]}]";
 
     write_one(f, 1, 1, twice);
-    row_is("SELECT string_agg(rtrim(rolepers), ',') FROM prestations", "CJT");
+    helper_pg_is("SELECT string_agg(rtrim(rolepers), ',') FROM prestations", "CJT");
     write_one(f, 2, 2, twice);
-    row_is("SELECT string_agg(rtrim(rolepers), ',') FROM prestations", "CJT");
+    helper_pg_is("SELECT string_agg(rtrim(rolepers), ',') FROM prestations", "CJT");
 }
 
 /* Two rights of one case, as after a change of caisse: the later event holds, also when
@@ -373,9 +375,10 @@ static void test_pg_writing_rights_of_one_case_are_in_order(void **state)
     write_one(f, 3, 3, other);
     write_one(f, 3, 5, other);
     write_one(f, 2, 4, "\"droit\":\"a\"," HEAD ",\"etat\":\"CLOS\"");
-    row_is("SELECT string_agg(fonorg || numorg || etatdosrsa, ',') FROM dossiers d JOIN "
-           "situationsdossiersrsa s ON s.dossier_id = d.id",
-           "MSA9322");
+    helper_pg_is(
+        "SELECT string_agg(fonorg || numorg || etatdosrsa, ',') FROM dossiers d JOIN "
+        "situationsdossiersrsa s ON s.dossier_id = d.id",
+        "MSA9322");
 }
 
 /* CORRECTION and ANNULATION are states like others. */
@@ -388,12 +391,12 @@ static void test_pg_writing_corrections_and_annulments_are_applied(void **state)
                    "\"2026-01-01\"}");
     write_one(f, 2, 2,
               OPEN ",\"composantes\":[{\"nature\":\"RSD\",\"montant_centimes\":7}]");
-    row_is("SELECT concat_ws(' ', etatdosrsa, motirefursa, dtrefursa) FROM "
-           "situationsdossiersrsa",
-           "2");
+    helper_pg_is("SELECT concat_ws(' ', etatdosrsa, motirefursa, dtrefursa) FROM "
+                 "situationsdossiersrsa",
+                 "2");
     write_one(f, 3, 3, HEAD ",\"etat\":\"ANNULE\",\"composantes\":[]");
-    row_is("SELECT etatdosrsa FROM situationsdossiersrsa", "Z");
-    row_is("SELECT count(*) FROM detailscalculsdroitsrsa", "0");
+    helper_pg_is("SELECT etatdosrsa FROM situationsdossiersrsa", "Z");
+    helper_pg_is("SELECT count(*) FROM detailscalculsdroitsrsa", "0");
 }
 
 /* The better key of one goes before the worse key of another: twins, one of whose first
@@ -412,7 +415,7 @@ static void test_pg_writing_persons_are_found_by_number_then_civil_status(void *
                          "\"nir\":\"2900293001002\",\"identite\":{\"nom\":\"DURAND\","
                          "\"nom_naissance\":\"MARTIN\",\"prenom\":\"ZOEE\","
                          "\"date_naissance\":\"1990-02-28\"}}]");
-    row_is(PERSONS, "ZOEE/2900293001002,LEA/2200593001003,LUC/-");
+    helper_pg_is(PERSONS, "ZOEE/2900293001002,LEA/2200593001003,LUC/-");
 }
 
 static void test_pg_writing_two_cases_of_one_number_are_told_apart_or_parked(void **state)
@@ -423,9 +426,10 @@ static void test_pg_writing_two_cases_of_one_number_are_told_apart_or_parked(voi
                        "('00000000193', '111111100000000'), ('00000000193', "
                        "'123456700000000')"));
     write_one(f, 1, 1, OPEN);
-    row_is("SELECT string_agg(d.id || coalesce(fonorg, '-'), ',' ORDER BY d.id) FROM "
-           "dossiers d",
-           "1-,2CAF");
+    helper_pg_is(
+        "SELECT string_agg(d.id || coalesce(fonorg, '-'), ',' ORDER BY d.id) FROM "
+        "dossiers d",
+        "1-,2CAF");
     free(helper_pg_sql("UPDATE dossiers SET matricule = NULL"));
     refused_at(f, 1, OPEN, RELAIS_E_PG_ROW,
                "table public.dossiers, constraint find: several rows");
@@ -437,7 +441,7 @@ static void test_pg_writing_two_cases_of_one_number_are_told_apart_or_parked(voi
     free(helper_pg_sql("UPDATE dossiers SET matricule = NULL"));
     f->offset = 1;
     write_one(f, 2, 2, OPEN);
-    row_is("SELECT id || matricule FROM dossiers", "1123456700000000");
+    helper_pg_is("SELECT id || matricule FROM dossiers", "1123456700000000");
 }
 
 static void test_pg_writing_a_shared_address_is_not_changed_for_others(void **state)
@@ -451,9 +455,10 @@ static void test_pg_writing_a_shared_address_is_not_changed_for_others(void **st
         "(adresse_id, foyer_id, rgadr) SELECT min(a.id), max(f.id), '01' FROM adresses "
         "a, foyers f"));
     write_one(f, 2, 2, OPEN "," ADRESSE("AUTRE"));
-    row_is("SELECT string_agg(nomvoie, ',' ORDER BY l.id) FROM adressesfoyers l JOIN "
-           "adresses a ON a.id = adresse_id",
-           "AUTRE,NEUVE");
+    helper_pg_is(
+        "SELECT string_agg(nomvoie, ',' ORDER BY l.id) FROM adressesfoyers l JOIN "
+        "adresses a ON a.id = adresse_id",
+        "AUTRE,NEUVE");
 }
 
 /* What the ring does not open leaves its columns alone. */
@@ -475,9 +480,9 @@ static void test_pg_writing_closed_fields_change_nothing(void **state)
         if (strcmp(v->name, "nir") == 0)
             v->kind = RELAIS_VALUE_BYTES;
     helper_sink_must_write(f);
-    row_is("SELECT nomvoie FROM adresses", "NEUVE");
-    row_is("SELECT rgadr || dtemm FROM adressesfoyers", "012024-09-01");
-    row_is(PERSONS, "ZOE/2900293001002");
+    helper_pg_is("SELECT nomvoie FROM adresses", "NEUVE");
+    helper_pg_is("SELECT rgadr || dtemm FROM adressesfoyers", "012024-09-01");
+    helper_pg_is(PERSONS, "ZOE/2900293001002");
     /* a key that stays closed is a matter of the ring, not of the event */
     rec = event(f, 3, 3, OPEN);
     for (v = rec->value->child; v; v = v->next)
@@ -505,8 +510,8 @@ static void test_pg_writing_refused_values_name_their_field(void **state)
                OPEN ",\"composantes\":[{\"nature\":\"RSD\",\"montant_centimes\":\"x\"}]",
                RELAIS_E_FIELD_TYPE, "calcul.set.mtrsavers");
     refused_at(f, 0, OPEN ",\"composantes\":{}", RELAIS_E_FIELD_TYPE, "calcul.each");
-    row_is("SELECT count(*) FROM dossiers", "0");
-    row_is("SELECT count(*) FROM relais.relais_objets", "0");
+    helper_pg_is("SELECT count(*) FROM dossiers", "0");
+    helper_pg_is("SELECT count(*) FROM relais.relais_objets", "0");
 }
 
 static void test_pg_writing_one_refused_case_leaves_the_others(void **state)
@@ -531,8 +536,8 @@ static void test_pg_writing_one_refused_case_leaves_the_others(void **state)
     assert_int_equal(helper_sink_write(f, f->sink, &done, &err), -1);
     assert_int_equal(err.code, RELAIS_E_PG_ROW);
     assert_int_equal(done, 270);
-    row_is("SELECT count(*) FROM dossiers", "270");
-    row_is("SELECT suivant FROM relais.relais_positions", "270");
+    helper_pg_is("SELECT count(*) FROM dossiers", "270");
+    helper_pg_is("SELECT suivant FROM relais.relais_positions", "270");
 }
 
 /* The application makes the row at the moment of ours: a trigger plays it. */
@@ -552,7 +557,7 @@ static void test_pg_writing_a_row_made_meanwhile_is_found_again(void **state)
                        "INSERT ON situationsdossiersrsa FOR EACH ROW EXECUTE FUNCTION "
                        "rival()"));
     write_one(f, 2, 2, OPEN);
-    row_is("SELECT string_agg(etatdosrsa, ',') FROM situationsdossiersrsa", "2");
+    helper_pg_is("SELECT string_agg(etatdosrsa, ',') FROM situationsdossiersrsa", "2");
 }
 
 /* A caseworker is at the case, or another sink: one waits, nothing is lost, nothing is
@@ -580,9 +585,9 @@ static void test_pg_writing_waits_for_locks_of_others(void **state)
         PQfinish(other);
         helper_sink_must_write(f);
     }
-    row_is("SELECT concat_ws(' ', numcli, etatdosrsa) FROM dossiers d JOIN "
-           "situationsdossiersrsa s ON s.dossier_id = d.id",
-           "5 2");
+    helper_pg_is("SELECT concat_ws(' ', numcli, etatdosrsa) FROM dossiers d JOIN "
+                 "situationsdossiersrsa s ON s.dossier_id = d.id",
+                 "5 2");
 }
 
 static void test_pg_writing_the_example_fits_its_contract_and_no_other(void **state)

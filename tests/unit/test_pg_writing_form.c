@@ -418,14 +418,6 @@ static void apply(struct writing *x, int sequence, const char *body)
     pg_writing_clear(&x->w);
 }
 
-static void row_is(const char *select, const char *want)
-{
-    char *got = helper_pg_sql(select);
-
-    assert_string_equal(got, want);
-    free(got);
-}
-
 static void test_pg_writing_form_all_of_the_language_is_written(void **state)
 {
     struct writing x;
@@ -435,25 +427,27 @@ static void test_pg_writing_form_all_of_the_language_is_written(void **state)
           "\"ouvert\":true,\"note\":\" un \",\"mots\":[\"a\",\"b\"],\"membres\":[{"
           "\"nom\":\"A\",\"roles\":[\"x\",\"y\"]},{\"nom\":\"C\",\"roles\":[\"z\"]},{"
           "\"nom\":\"B\"}]");
-    row_is("SELECT concat_ws(' ', cle, ouvert, note, rang, brut->1->>'nom') FROM "
-           "q.dossier",
-           "d O un 7 C");
-    row_is("SELECT string_agg(nom || role, ' ' ORDER BY nom, role) FROM q.part",
-           "A- Ax Ay B-");
+    helper_pg_is("SELECT concat_ws(' ', cle, ouvert, note, rang, brut->1->>'nom') FROM "
+                 "q.dossier",
+                 "d O un 7 C");
+    helper_pg_is("SELECT string_agg(nom || role, ' ' ORDER BY nom, role) FROM q.part",
+                 "A- Ax Ay B-");
     free(
         helper_pg_sql("INSERT INTO q.mot (dossier_id, genre, mot) SELECT id, 'R', 'c' "
                       "FROM q.dossier UNION ALL SELECT id, 'S', 'a' FROM q.dossier UNION "
                       "ALL SELECT gen_random_uuid(), 'R', 'd'"));
     apply(&x, 2, "\"ouvert\":false,\"rang\":3,\"mots\":[\"b\"]");
-    row_is("SELECT concat_ws(' ', cle, ouvert, note, rang, brut IS NULL) FROM q.dossier",
-           "d N un 3 t");
+    helper_pg_is(
+        "SELECT concat_ws(' ', cle, ouvert, note, rang, brut IS NULL) FROM q.dossier",
+        "d N un 3 t");
     /* delete_any: whatever hangs there under the constant; others' rows stay */
-    row_is("SELECT string_agg(rtrim(genre) || mot, ' ' ORDER BY id) FROM q.mot",
-           "Rb Sa Rd");
-    row_is("SELECT string_agg(evenement, ' ' ORDER BY id) FROM q.trace", "e1 e2");
-    row_is("SELECT count(*) FROM q.part", "4");
+    helper_pg_is("SELECT string_agg(rtrim(genre) || mot, ' ' ORDER BY id) FROM q.mot",
+                 "Rb Sa Rd");
+    helper_pg_is("SELECT string_agg(evenement, ' ' ORDER BY id) FROM q.trace", "e1 e2");
+    helper_pg_is("SELECT count(*) FROM q.part", "4");
     apply(&x, 3, "\"rang\":null");
-    row_is("SELECT concat_ws(' ', note, rang, ouvert IS NULL) FROM q.dossier", "un 3 t");
+    helper_pg_is("SELECT concat_ws(' ', note, rang, ouvert IS NULL) FROM q.dossier",
+                 "un 3 t");
     end(&x);
 }
 

@@ -1,0 +1,133 @@
+#include "connectors/pg_targets.h"
+
+#define SQL_MAX_BYTES (1u << 20)
+
+void pg_targets_forget(struct pg_targets *ts)
+{
+    for (size_t i = 0; i < ts->count; i++)
+        pg_target_free(ts->list[i]);
+    ts->count = 0;
+}
+
+void pg_targets_clear(struct pg_targets *ts, enum pg_way way)
+{
+    ts->way = way;
+    for (size_t i = 0; i < ts->count; i++)
+        pg_target_clear(ts->list[i], way);
+}
+
+static int check_types(const struct pg_targets *ts, const struct pg_target *t,
+                       struct relais_error *err)
+{
+    for (size_t i = 0; i < ts->expected_count; i++)
+        if (strcmp(ts->expected[i].contract, t->contract) == 0)
+            return pg_target_check(t, ts->expected[i].open, ts->expected[i].closed, err);
+    return 0;
+}
+
+struct pg_target *pg_targets_of(struct pg_targets *ts, struct pg_conn *c,
+                                const char *schema, const char *contract, bool counted,
+                                struct relais_error *err)
+{
+    struct pg_target *t;
+
+    for (size_t i = 0; i < ts->count; i++)
+        if (strcmp(ts->list[i]->contract, contract) == 0)
+            return ts->list[i];
+    if (ts->count == PG_TARGETS_MAX) {
+        relais_error_set(err, RELAIS_E_LIMIT, contract, "more than %d kinds of events",
+                         PG_TARGETS_MAX);
+        return NULL;
+    }
+    t = pg_target_new(c, schema, contract, counted, err);
+    if (!t)
+        return NULL;
+    if (check_types(ts, t, err) ||
+        pg_conn_run(c, t->tables[0].name, t->create_sql, err)) {
+        pg_target_free(t);
+        return NULL;
+    }
+    pg_target_clear(t, ts->way);
+    return ts->list[ts->count++] = t;
+}
+
+int pg_targets_expect(struct pg_targets *ts, struct pg_conn *c, const char *schema,
+                      const struct pg_expected *one, bool counted,
+                      struct relais_error *err)
+{
+    bool there = false;
+    size_t i = 0;
+
+    while (i < ts->expected_count && strcmp(ts->expected[i].contract, one->contract) != 0)
+        i++;
+    if (i == PG_TARGETS_MAX)
+        return relais_error_set(err, RELAIS_E_LIMIT, one->contract,
+                                "more than %d kinds of events", PG_TARGETS_MAX);
+    ts->expected[i] = *one;
+    ts->expected_count += i == ts->expected_count;
+    if (pg_target_there(c, schema, one->contract, &there, err))
+        return -1;
+    return there && !pg_targets_of(ts, c, schema, one->contract, counted, err) ? -1 : 0;
+}
+
+int pg_targets_fit(const struct pg_targets *ts, struct pg_conn *c, bool *fit_out,
+                   struct relais_error *err)
+{
+    *fit_out = true;
+    for (size_t i = 0; i < ts->count && *fit_out; i++)
+        if (pg_target_fits(ts->list[i], c, fit_out, err))
+            return -1;
+    return 0;
+}
+
+/* relais_recus, where its rows go by COPY. The last answer is left. */
+static int send_received(const struct pg_targets *ts, struct pg_conn *c,
+                         struct relais_error *err)
+{
+    for (size_t i = 0; i < ts->count; i++)
+        if (ts->list[i]->received.rows.len &&
+            (pg_conn_answered(c, "relais_recus", err) ||
+             pg_target_send_received(ts->list[i], c, err)))
+            return -1;
+    return 0;
+}
+
+/* From the temporary tables. */
+static int send_merge(const struct pg_targets *ts, struct pg_conn *c,
+                      struct relais_error *err)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+    int rc = 0;
+
+    for (size_t i = 0; i < ts->count && !rc; i++) {
+        const struct pg_target *t = ts->list[i];
+        const char *one = pg_target_merge(t);
+
+        if (one &&
+            (relais_buf_add_str(&sql, one) || (ts->way == PG_WAY_MERGE && t->count_sql &&
+                                               relais_buf_add_str(&sql, t->count_sql))))
+            rc = relais_error_set(err, RELAIS_E_LIMIT, "merge", "statements too long");
+    }
+    if (!rc && !PQsendQuery(pg_conn_raw(c), sql.data))
+        rc = pg_conn_error(c, NULL, "merge", err);
+    relais_buf_release(&sql);
+    return rc;
+}
+
+int pg_targets_send(const struct pg_targets *ts, struct pg_conn *c, bool *rows_out,
+                    struct relais_error *err)
+{
+    *rows_out = false;
+    for (size_t i = 0; i < ts->count; i++) {
+        *rows_out = *rows_out || ts->list[i]->tables[0].rows.len;
+        if (pg_target_copy(ts->list[i], c, err))
+            return -1;
+    }
+    if (!*rows_out)
+        return 0;
+    if (send_received(ts, c, err))
+        return -1;
+    return ts->way == PG_WAY_STRAIGHT                                           ? 0
+           : pg_conn_answered(c, "relais_recus", err) || send_merge(ts, c, err) ? -1
+                                                                                : 0;
+}
