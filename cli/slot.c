@@ -130,6 +130,42 @@ static int advance(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
     return pg_slot_advance(s, c, to, err);
 }
 
+/* An outbox has no state to read: rows that are still there are written once more, by one
+ * statement of its owner, under the same ids and in the order they lie in. */
+static int print_again(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
+                       struct relais_error *err)
+{
+    const char *since = cli_value(cli, "depuis");
+    const char *params[] = {s->tables[0].schema, s->tables[0].name};
+    PGresult *r;
+
+    if (!s->table_count)
+        return relais_error_set(
+            err, RELAIS_E_USAGE, "slot",
+            "des messages (connector.prefix) ne se relisent pas : les "
+            "émettre à nouveau, sous les mêmes id");
+    r = pg_conn_exec(
+        c, "outbox",
+        "SELECT format('%I.%I', $1::text, $2::text), "
+        "string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM "
+        "pg_attribute WHERE attrelid = format('%I.%I', $1, $2)::regclass AND "
+        "attnum > 0 AND NOT attisdropped AND attgenerated = ''",
+        params, 2, err);
+    if (!r)
+        return -1;
+    printf(
+        "-- Une outbox n'a que les lignes qui y sont encore. Par son propriétaire, une "
+        "fois le slot fait :\n"
+        "%sWITH encore AS (DELETE FROM %s WHERE %s RETURNING ctid AS relais_ligne, *)\n"
+        "INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE\n"
+        "SELECT %s FROM encore ORDER BY relais_ligne;\n",
+        since ? "" : "-- (--depuis : la condition des lignes qui manquent)\n",
+        PQgetvalue(r, 0, 0), since ? since : "…", PQgetvalue(r, 0, 0),
+        PQgetvalue(r, 0, 1), PQgetvalue(r, 0, 1));
+    PQclear(r);
+    return 0;
+}
+
 /* The next start of a table source reads all objects again. */
 static int resnapshot(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                       struct relais_error *err)
@@ -137,8 +173,7 @@ static int resnapshot(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
     char path[PATH_MAX];
 
     if (!relais_conf_text(s->conf, "connector", "mapping"))
-        return relais_error_set(err, RELAIS_E_USAGE, "slot",
-                                "seule source_postgres_table relit ses tables");
+        return print_again(cli, s, c, err);
     if (snprintf(path, sizeof(path), "%s/chargement.%s",
                  relais_conf_text(s->conf, "relais", "state"),
                  s->name) >= (int)sizeof(path))
@@ -146,7 +181,10 @@ static int resnapshot(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                                 "chemin trop long");
     if (unlink(path) && errno != ENOENT)
         return relais_error_set(err, RELAIS_E_IO, "chargement", "%s", strerror(errno));
-    return pg_origin_forget(&s->origin, err);
+    if (pg_origin_forget(&s->origin, err))
+        return -1;
+    printf("%s : tous les objets seront relus au prochain départ\n", s->name);
+    return 0;
 }
 
 /* ---- the command ---------------------------------------------------------------------
@@ -158,11 +196,9 @@ static const struct verb {
                struct relais_error *err);
     const char *done;
 } verbs[] = {
-    {"status", status, NULL},
-    {"create", create, "fait"},
-    {"drop", drop, "effacé"},
-    {"advance", advance, "avancé"},
-    {"resnapshot", resnapshot, "tous les objets seront relus au prochain départ"},
+    {"status", status, NULL},         {"create", create, "fait"},
+    {"drop", drop, "effacé"},         {"advance", advance, "avancé"},
+    {"resnapshot", resnapshot, NULL},
 };
 
 static const struct verb *find_verb(const char *name, struct relais_error *err)
@@ -213,6 +249,10 @@ static const struct cli_option options[] = {
     {.name = "publication", .doc = "create : faire aussi la publication, ou l'étendre"},
     {.name = "vers", .argument = "LSN", .doc = "advance : jusqu'à cette position"},
     {.name = "force", .doc = "advance : au-delà de ce que Kafka a acquitté"},
+    {.name = "depuis",
+     .argument = "SQL",
+     .doc =
+         "resnapshot d'une outbox : les lignes à redonner, \"cree_le > '2026-01-05'\""},
     {.name = "oui", .doc = "drop : effacer, avec ce qui n'a pas été lu"},
     {.name = NULL},
 };
@@ -226,7 +266,8 @@ const struct cli_command cli_slot = {
         "create : le fait, une fois la publication là ; dit le SQL qui manque.\n"
         "advance : renonce à ce qui précède une position.\n"
         "resnapshot : au prochain départ, source_postgres_table relit tous les "
-        "objets.\n",
+        "objets ;\n"
+        "             d'une outbox, le SQL qui redonne les lignes encore là.\n",
     .options = options,
     .arg_min = 2,
     .arg_max = 2,

@@ -18,7 +18,8 @@ const char *pg_origin_remedy(const struct relais_conf *conf)
 {
     return relais_conf_text(conf, "connector", "mapping")
                ? "then relais slot resnapshot"
-               : "then insert again what was written meanwhile (same ids)";
+               : "then relais slot resnapshot, which says the SQL to give the rows again "
+                 "that are still there";
 }
 
 /* A whole number up to max. */
