@@ -1,6 +1,7 @@
 /* relais dlq: what was parked; and what a sink parked, given to it once more. */
 #include "cli/commands.h"
 #include "consumers/event_json.h"
+#include "consumers/group.h"
 #include "consumers/sink_conf.h"
 #include "consumers/sink_run.h"
 #include "consumers/subscriber.h"
@@ -26,7 +27,9 @@ struct reading {
     struct subscriber *sub;
     struct relais_arena arena;
     struct relais_buf line;
-    const char *wanted; /* TOPIC:PARTITION:OFFSET; NULL: all, as a list */
+    const char *wanted;  /* TOPIC:PARTITION:OFFSET; NULL: all, as a list */
+    struct group *given; /* of a list: to whom reinject gives */
+    bool waiting;        /* of a list: only what was not given again */
     long count;
 };
 
@@ -60,7 +63,8 @@ static const char *header(const struct relais_event *event, const char *name,
 }
 
 /* Where it came from, when, why: never a value. */
-static void list_one(const struct relais_event *event, const struct relais_value *value)
+static void list_one(const struct relais_event *event, const struct relais_value *value,
+                     bool given)
 {
     const char *subject = relais_event_subject(event);
     char when[28], topic[256], partition[256], offset[256], stage[256], why[256];
@@ -75,7 +79,8 @@ static void list_one(const struct relais_event *event, const struct relais_value
                plain(relais_value_text(value, "depot"), topic),
                plain(relais_value_text(value, "position"), offset));
     else
-        printf("puits %s:%s:%s étape=%s %s", header(event, CONNECT "topic", topic),
+        printf("%s puits %s:%s:%s étape=%s %s", given ? "redonné" : "attend",
+               header(event, CONNECT "topic", topic),
                header(event, CONNECT "partition", partition),
                header(event, CONNECT "offset", offset),
                header(event, CONNECT "stage", stage),
@@ -93,19 +98,39 @@ static bool is_wanted(const struct relais_event *event, const char *wanted)
     return strcmp(name, wanted) == 0;
 }
 
+/* Did reinject come past it? What a source parked is not its matter. */
+static int is_given(struct reading *r, const struct relais_event *event, bool *given_out,
+                    struct relais_error *err)
+{
+    int64_t next = -1;
+
+    if (strcmp(relais_event_subject(event), PARCAGE) != 0 &&
+        group_next(r->given, relais_event_topic(event), relais_event_partition(event),
+                   &next, err))
+        return -1;
+    *given_out = relais_event_offset(event) < next;
+    return 0;
+}
+
 static int print(struct reading *r, const struct relais_event *event,
                  struct relais_error *err)
 {
     struct relais_error unreadable = RELAIS_ERROR_INIT;
+    bool given;
 
     if (r->wanted && !is_wanted(event, r->wanted))
         return 0;
     r->count++;
     relais_arena_reset(&r->arena);
     if (!r->wanted) {
-        list_one(event, relais_event_problem(event)
-                            ? NULL
-                            : event_value(event, &r->arena, &unreadable));
+        if (is_given(r, event, &given, err))
+            return -1;
+        if (!given || !r->waiting)
+            list_one(event,
+                     relais_event_problem(event)
+                         ? NULL
+                         : event_value(event, &r->arena, &unreadable),
+                     given);
         return 0;
     }
     relais_buf_clear(&r->line);
@@ -143,30 +168,43 @@ static int read_all(struct reading *r, struct relais_error *err)
     return 0;
 }
 
+/* The group of `reinject`: what it read was given again. */
+static void reprise(const struct subscriber_options *sink, char out[512])
+{
+    snprintf(out, 512, "%s.reprise", sink->group);
+}
+
 static int look(struct cli *cli, const struct relais_conf *conf,
-                const char *const *topics, struct relais_error *err)
+                const struct subscriber_options *sink, struct relais_error *err)
 {
     struct reading r = {.arena = RELAIS_ARENA_INIT(ARENA_LIMIT),
                         .line = RELAIS_BUF_INIT(LINE_LIMIT),
-                        .wanted = cli->arg_count == 2 ? cli->args[1] : NULL};
+                        .wanted = cli->arg_count == 2 ? cli->args[1] : NULL,
+                        .waiting = cli_value(cli, "attend") != NULL};
     const char *names[65];
     struct subscriber_options options = {.conf = conf,
                                          .topics = names,
                                          .from_ms = RELAIS_FROM_BEGINNING,
                                          .until_end = true};
     struct relais_arena kept = RELAIS_ARENA_INIT(1u << 16);
+    char group[512];
     size_t n = 0;
+    bool hanging;
     int rc = -1;
 
-    while (n < 64 && topics[n]) {
-        names[n] = relais_arena_printf(&kept, "%s.dlq", topics[n]).ptr;
+    while (n < 64 && sink->topics[n]) {
+        names[n] = relais_arena_printf(&kept, "%s.dlq", sink->topics[n]).ptr;
         n++;
     }
     names[n] = NULL;
-    r.sub = subscriber_new(&options, err);
+    reprise(sink, group);
+    r.given = group_new(conf, group, err);
+    if (r.given)
+        r.sub = subscriber_new(&options, err);
     if (r.sub)
         rc = read_all(&r, err);
-    if (r.sub && subscriber_free(r.sub)) {
+    hanging = r.sub && subscriber_free(r.sub);
+    if (group_free(r.given) || hanging) {
         fflush(NULL);
         _exit(rc ? relais_error_exit(err->code) : 0);
     }
@@ -182,7 +220,8 @@ static int look(struct cli *cli, const struct relais_conf *conf,
 static int reinject(struct cli *cli, const struct subscriber_options *sink,
                     struct relais_error *err)
 {
-    static char topics[NAMES_LIMIT], group[512];
+    static char topics[NAMES_LIMIT], group[544];
+    char name[512];
     const struct relais_sink_options options = {
         .once = true, .parked = true, .pass = cli_value(cli, "passer") != NULL};
     struct relais_buf names = RELAIS_BUF_INIT(NAMES_LIMIT - 32);
@@ -194,7 +233,8 @@ static int reinject(struct cli *cli, const struct subscriber_options *sink,
         dlq_names(sink->topics, &names, err))
         return relais_error_set(err, RELAIS_E_USAGE, "-X", "trop d'options");
     snprintf(topics, sizeof(topics), "sink.topics=%.*s", (int)names.len, names.data);
-    snprintf(group, sizeof(group), "sink.group=%s.reprise", sink->group);
+    reprise(sink, name);
+    snprintf(group, sizeof(group), "sink.group=%s", name);
     relais_buf_release(&names);
     cli->overrides[cli->override_count++] = topics;
     cli->overrides[cli->override_count++] = group;
@@ -242,8 +282,7 @@ static int run(struct cli *cli)
     if (!err.code)
         conf = cli_conf(cli, path, NULL, &err);
     if (conf && sink_options(conf, &arena, &options, &err) == 0)
-        status =
-            again ? reinject(cli, &options, &err) : look(cli, conf, options.topics, &err);
+        status = again ? reinject(cli, &options, &err) : look(cli, conf, &options, &err);
     if (err.code)
         status = cli_fail(cli, &err);
     free(resolved);
@@ -254,6 +293,7 @@ static int run(struct cli *cli)
 
 static const struct cli_option options[] = {
     {.letter = 'c', .name = "config", .argument = "FICHIER.ini", .doc = "configuration"},
+    {.name = "attend", .doc = "list : sans ce qui a été redonné"},
     {.name = "keys",
      .argument = "TROUSSEAU",
      .doc = "show : ouvre les champs chiffrés que ce trousseau permet"},
@@ -267,8 +307,10 @@ const struct cli_command cli_dlq = {
     .arguments = "list|show TOPIC:PARTITION:OFFSET|reinject -c FICHIER.ini",
     .summary = "Montre ce qui est de côté ; le redonne à un puits",
     .text =
-        "  list      un message par ligne, repris ou non : où, quand, d'où, pourquoi ; "
-        "aucune valeur\n"
+        "  list      un message par ligne : où, quand, d'où, pourquoi ; aucune valeur. "
+        "« attend »,\n"
+        "            ou « redonné » : reinject est passé, il est écrit ou (--passer) "
+        "refusé encore\n"
         "  show      le message entier en JSON, ses champs chiffrés fermés sans --keys\n"
         "  reinject  remet au puits ce qu'il a refusé, recontrôlé, dans l'ordre de "
         "chaque\n"

@@ -25,6 +25,7 @@ check 'the sink writes what it can' sink
 dlq list >"$work/list.txt" 2>"$work/list.err"
 [ "$(grep -c ' puits dep93.payments.v1:' "$work/list.txt")" = 2 ] && ok 'the list has both' || not_ok 'the list has both'
 [ "$(grep -c ' source depot=' "$work/list.txt")" = 1 ] && ok 'and what the source parked' || not_ok 'and what the source parked'
+[ "$(grep -c ' attend puits ' "$work/list.txt")" = 2 ] && ok 'both wait' || not_ok 'both wait'
 check 'each says why' sh -c '[ "$(grep -c "PG_ROW\|FIELD" "$1")" = 3 ]' - "$work/list.txt"
 check 'no value is in the list' sh -c '! grep -q "7552\|7553\|BELVAUQUIER\|AILLEURS" "$1"' - "$work/list.txt"
 name=$(awk '/ puits / {print $1; exit}' "$work/list.txt")
@@ -37,6 +38,10 @@ check 'it names what is refused' grep -q 'PG_ROW' "$work/exits.out"
 pg sql 'ALTER TABLE relais.evenement_paiement DROP CONSTRAINT pair, ADD CONSTRAINT pair CHECK (montant_centimes <> 7552)' >/dev/null
 check 'with --passer the rest goes on' exits 0 dlq reinject --passer
 [ "$(amounts)" = '7553 15105' ] && ok 'the one that may be written is there' || not_ok "there are $(amounts)"
+dlq list >"$work/list.txt" 2>>"$work/list.err"
+[ "$(grep -c ' redonné puits ' "$work/list.txt")" = 2 ] && ok 'the list says that both were given again' || not_ok 'the list says that both were given again'
+dlq list --attend >"$work/list.txt" 2>>"$work/list.err"
+check 'what waits is what the source parked' sh -c '[ "$(wc -l <"$1")" = 1 ] && grep -q " source depot=" "$1"' - "$work/list.txt"
 pg sql 'ALTER TABLE relais.evenement_paiement DROP CONSTRAINT pair; UPDATE relais.relais_positions SET suivant = -1, dernier_ms = NULL WHERE groupe LIKE '"'%.reprise'" >/dev/null
 check 'from the beginning once more' exits 0 dlq reinject
 [ "$(amounts)" = '7552 7553 15105' ] && ok 'everything is there, once' || not_ok "there are $(amounts)"
