@@ -15,7 +15,7 @@ const struct relais_conf_key relais_sink_keys[] = {
      .def = "arreter",
      .doc = "Si des événements ont été effacés avant d'être lus : s'arrêter (code 78) ou "
             "reprendre au premier qui reste."},
-    {"sink", "batch_records", RELAIS_CONF_INTEGER, 1, 10000, .def = "500",
+    {"sink", "batch_records", RELAIS_CONF_INTEGER, 1, 10000, .def = "1000",
      .doc = "Événements remis ensemble au puits, au plus."},
     {"sink", "flush_ms", RELAIS_CONF_INTEGER, 0, 60000, .def = "1000",
      .doc = "Attente la plus longue entre la remise d'un événement et sa mise à l'abri, "

@@ -38,7 +38,7 @@ static const struct setting settings[] = {
     {"enable.auto.commit", "false", CONSUMER, false},
     {"enable.partition.eof", "true", CONSUMER, false},
     {"check.crcs", "true", CONSUMER, false},
-    {"queued.max.messages.kbytes", "16384", CONSUMER, false},
+    {"queued.max.messages.kbytes", "14336", CONSUMER, false},
 };
 
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
