@@ -22,14 +22,17 @@
 #define NAMES_LIMIT (16u << 10)
 #define PARCAGE     "fr.relais.Parcage"
 #define CONNECT     "__connect.errors."
+#define WAITS       "attend"
+#define GIVEN       "redonné"
 
 struct reading {
     struct subscriber *sub;
     struct relais_arena arena;
     struct relais_buf line;
     const char *wanted;  /* TOPIC:PARTITION:OFFSET; NULL: all, as a list */
-    struct group *given; /* of a list: to whom reinject gives */
+    struct group *given; /* of a list: to whom reinject gives; NULL: cannot be asked */
     bool waiting;        /* of a list: only what was not given again */
+    bool hanging;        /* librdkafka, at its end */
     long count;
 };
 
@@ -64,7 +67,7 @@ static const char *header(const struct relais_event *event, const char *name,
 
 /* Where it came from, when, why: never a value. */
 static void list_one(const struct relais_event *event, const struct relais_value *value,
-                     bool given)
+                     const char *state)
 {
     const char *subject = relais_event_subject(event);
     char when[28], topic[256], partition[256], offset[256], stage[256], why[256];
@@ -79,12 +82,11 @@ static void list_one(const struct relais_event *event, const struct relais_value
                plain(relais_value_text(value, "depot"), topic),
                plain(relais_value_text(value, "position"), offset));
     else
-        printf("%s puits %s:%s:%s étape=%s %s", given ? "redonné" : "attend",
-               header(event, CONNECT "topic", topic),
-               header(event, CONNECT "partition", partition),
-               header(event, CONNECT "offset", offset),
-               header(event, CONNECT "stage", stage),
-               plain(relais_slice_str(subject), why));
+        printf(
+            "%s puits %s:%s:%s étape=%s %s", state, header(event, CONNECT "topic", topic),
+            header(event, CONNECT "partition", partition),
+            header(event, CONNECT "offset", offset),
+            header(event, CONNECT "stage", stage), plain(relais_slice_str(subject), why));
     printf(" dossier=%s ", plain(key, topic));
     puts(header(event, CONNECT "exception.message", why));
 }
@@ -99,38 +101,40 @@ static bool is_wanted(const struct relais_event *event, const char *wanted)
 }
 
 /* Did reinject come past it? What a source parked is not its matter. */
-static int is_given(struct reading *r, const struct relais_event *event, bool *given_out,
-                    struct relais_error *err)
+static const char *state_of(struct reading *r, const struct relais_event *event)
 {
+    struct relais_error err = RELAIS_ERROR_INIT;
     int64_t next = -1;
 
-    if (strcmp(relais_event_subject(event), PARCAGE) != 0 &&
-        group_next(r->given, relais_event_topic(event), relais_event_partition(event),
-                   &next, err))
-        return -1;
-    *given_out = relais_event_offset(event) < next;
-    return 0;
+    if (strcmp(relais_event_subject(event), PARCAGE) == 0)
+        return WAITS;
+    if (r->given && group_next(r->given, relais_event_topic(event),
+                               relais_event_partition(event), &next, &err)) {
+        relais_log_error(&err, NULL);
+        r->hanging = group_free(r->given);
+        r->given = NULL;
+    }
+    return !r->given ? "?" : relais_event_offset(event) < next ? GIVEN : WAITS;
 }
 
 static int print(struct reading *r, const struct relais_event *event,
                  struct relais_error *err)
 {
     struct relais_error unreadable = RELAIS_ERROR_INIT;
-    bool given;
+    const char *state;
 
     if (r->wanted && !is_wanted(event, r->wanted))
         return 0;
     r->count++;
     relais_arena_reset(&r->arena);
     if (!r->wanted) {
-        if (is_given(r, event, &given, err))
-            return -1;
-        if (!given || !r->waiting)
+        state = state_of(r, event);
+        if (!r->waiting || strcmp(state, GIVEN) != 0)
             list_one(event,
                      relais_event_problem(event)
                          ? NULL
                          : event_value(event, &r->arena, &unreadable),
-                     given);
+                     state);
         return 0;
     }
     relais_buf_clear(&r->line);
@@ -189,7 +193,6 @@ static int look(struct cli *cli, const struct relais_conf *conf,
     struct relais_arena kept = RELAIS_ARENA_INIT(1u << 16);
     char group[512];
     size_t n = 0;
-    bool hanging;
     int rc = -1;
 
     while (n < 64 && sink->topics[n]) {
@@ -198,13 +201,14 @@ static int look(struct cli *cli, const struct relais_conf *conf,
     }
     names[n] = NULL;
     reprise(sink, group);
-    r.given = group_new(conf, group, err);
-    if (r.given)
+    if (!r.wanted)
+        r.given = group_new(conf, group, err);
+    if (r.wanted || r.given)
         r.sub = subscriber_new(&options, err);
     if (r.sub)
         rc = read_all(&r, err);
-    hanging = r.sub && subscriber_free(r.sub);
-    if (group_free(r.given) || hanging) {
+    r.hanging = (r.sub && subscriber_free(r.sub)) || r.hanging;
+    if (group_free(r.given) || r.hanging) {
         fflush(NULL);
         _exit(rc ? relais_error_exit(err->code) : 0);
     }
@@ -310,7 +314,8 @@ const struct cli_command cli_dlq = {
         "  list      un message par ligne : où, quand, d'où, pourquoi ; aucune valeur. "
         "« attend »,\n"
         "            ou « redonné » : reinject est passé, il est écrit ou (--passer) "
-        "refusé encore\n"
+        "refusé encore ;\n"
+        "            « ? » : les positions de reinject ne peuvent être lues\n"
         "  show      le message entier en JSON, ses champs chiffrés fermés sans --keys\n"
         "  reinject  remet au puits ce qu'il a refusé, recontrôlé, dans l'ordre de "
         "chaque\n"
