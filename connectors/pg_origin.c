@@ -18,8 +18,7 @@ const char *pg_origin_remedy(const struct relais_conf *conf)
 {
     return relais_conf_text(conf, "connector", "mapping")
                ? "then relais slot resnapshot"
-               : "then relais slot resnapshot, which says the SQL to give the rows again "
-                 "that are still there";
+               : "then relais slot resnapshot (it says an SQL)";
 }
 
 /* A whole number up to max. */
