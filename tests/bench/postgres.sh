@@ -67,7 +67,7 @@ to_table() { # TERRITORY of events that are there; PG_PAIRS times, in turn
 		arrived
 	done
 	seconds=$(cut -d' ' -f1 "$work/yard" | median)
-	rate_row 'topic -> table, upsert (COPY)' "$(median <"$work/one")" "$seconds" '>= 0.40' "$PG_PAIRS"
+	rate_row 'topic -> table, new objects (COPY)' "$(median <"$work/one")" "$seconds" '>= 0.40' "$PG_PAIRS"
 	cpu_row "$(median <"$work/one_cpu")" reported "$PG_PAIRS"
 	rate_row '  two sinks of one group' "$(median <"$work/two")" "$seconds" '>= 0.55' "$PG_PAIRS"
 	pg down
