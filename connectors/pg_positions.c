@@ -49,6 +49,16 @@ void pg_positions_settle(struct pg_positions *p, bool committed)
     }
 }
 
+void pg_positions_reset(struct pg_positions *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct pg_position *at = &p->list[i];
+
+        at->ahead = at->done = at->next;
+        at->ahead_ms = at->done_ms = at->next_ms;
+    }
+}
+
 void pg_positions_skip(struct pg_positions *p, const struct relais_position *at)
 {
     struct pg_position *ours = pg_positions_find(p, at->topic, at->partition);

@@ -55,6 +55,8 @@ void pg_positions_skip(struct pg_positions *p, const struct relais_position *at)
 int pg_positions_restart(struct pg_positions *p, struct pg_conn *c,
                          const struct relais_position *at,
                          struct relais_error *err) RELAIS_MUST_CHECK;
+/* Only what is durable counts: what is ahead or parked was lost with its transaction. */
+void pg_positions_reset(struct pg_positions *p);
 /* Something is ahead. */
 bool pg_positions_moved(const struct pg_positions *p);
 void pg_positions_clear(struct pg_positions *p);

@@ -9,7 +9,7 @@
  * While there is a backlog (full batches) the server merges one batch while the next is
  * made ready; what was taken so is durable with the next write or flush. Where it fails
  * it is read again, and written without haste. Batches of nothing but new objects go
- * straight into the tables (enum pg_way); after one that does not, 16 are merged.
+ * straight into the tables (enum pg_way); after one that does not, 16 go another way.
  *
  * After a lost connection it is looked up what became of the transaction; a database that
  * lost what it had committed (a crash without synchronous_commit, a restored backup) has
@@ -20,6 +20,7 @@
 #include "connectors/pg_positions.h"
 #include "connectors/pg_targets.h"
 #include "connectors/pg_writing.h"
+#include "core/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,20 +36,31 @@ struct sink_postgres {
     struct pg_writing writing; /* into an application's own tables */
     size_t full;               /* records of a full batch; 0: none is */
     bool running;   /* rows were sent whose answer was not waited for, in a transaction */
+    bool lost;      /* what was running is lost: to be read again, by the positions */
     size_t careful; /* batches to be written one at a time */
-    size_t merging; /* full batches to be merged before one is tried straight */
-    bool in_doubt;  /* the connection was lost in a transaction */
-    bool counted;   /* the tables of the proof of completeness are there */
+    enum pg_way way; /* of full batches */
+    size_t lower;    /* of them before the best way is tried again */
+    bool in_doubt;   /* the connection was lost in a transaction */
+    bool counted;    /* the tables of the proof of completeness are there */
     const struct relais_value **controls; /* of the transaction under way */
     size_t control_count;
 };
 
+static void lose_running(struct sink_postgres *s)
+{
+    s->running = false;
+    s->lost = true;
+    pg_positions_reset(&s->positions);
+}
+
 static void drop_session(struct sink_postgres *s)
 {
+    if (s->running)
+        lose_running(s);
+    s->control_count = 0; /* they are of a batch that may be gone */
     pg_targets_forget(&s->targets);
     pg_conn_close(s->conn);
     s->conn = NULL;
-    s->running = false;
 }
 
 static void sink_postgres_close(void *state)
@@ -122,6 +134,7 @@ static int sink_postgres_open(void **state, const struct relais_conf *conf,
     s->conf = conf;
     s->schema = relais_conf_text(conf, "connector", "sql_schema");
     s->full = (size_t)relais_conf_integer(conf, "sink", "batch_records");
+    s->way = PG_WAY_STRAIGHT;
     if (pg_writing_open(&s->writing, relais_conf_text(conf, "connector", "mapping"),
                         err) == 0 &&
         session(s, err) == 0 &&
@@ -334,7 +347,16 @@ static int write_range(struct sink_postgres *s,
  */
 
 #define CAREFUL_BATCHES 4
-#define MERGED_BATCHES  16
+#define LOWER_BATCHES   16
+
+/* A batch did not go its way: those after it take the next one. */
+static void go_lower(struct sink_postgres *s, const char *why)
+{
+    if (s->way != PG_WAY_MERGE)
+        s->way--;
+    s->lower = LOWER_BATCHES;
+    relais_log(RELAIS_LOG_DEBUG, "sink=sink_postgres way=%d reason=\"%s\"", s->way, why);
+}
 
 /* What is under way, and its transaction, are over. REREAD: its records are lost. */
 static int finish(struct sink_postgres *s, struct relais_error *err)
@@ -343,14 +365,15 @@ static int finish(struct sink_postgres *s, struct relais_error *err)
 
     if (!s->running)
         return 0;
-    s->running = false;
     if (pg_conn_answered(s->conn, "merge", &why) == 0 &&
         pg_positions_move(&s->positions, s->conn, &why) == 0 &&
         pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
+        s->running = false;
         pg_positions_settle(&s->positions, true);
         return 0;
     }
     s->careful = CAREFUL_BATCHES;
+    go_lower(s, why.text);
     drop_session(s);
     return relais_error_set(err, RELAIS_E_REREAD, why.where, "%s: %s",
                             relais_error_name(why.code), why.text);
@@ -360,47 +383,49 @@ static int finish(struct sink_postgres *s, struct relais_error *err)
 static void send_ahead(struct sink_postgres *s)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
-    bool fit = false;
+    bool may = false;
 
-    if (pg_targets_fit(&s->targets, s->conn, &fit, &why) == 0 && !fit)
-        return;
-    if (fit && pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 &&
+    if (pg_targets_fit(&s->targets, s->conn, &may, &why) == 0 && may &&
+        pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 &&
         pg_targets_send(&s->targets, s->conn, &s->running, &why) == 0 && s->running)
         return;
     s->running = false;
+    go_lower(s, why.text);
     if (PQstatus(pg_conn_raw(s->conn)) != CONNECTION_OK ||
-        pg_conn_run(s->conn, "transaction", "ROLLBACK",
-                    &(struct relais_error)RELAIS_ERROR_INIT))
+        (PQtransactionStatus(pg_conn_raw(s->conn)) != PQTRANS_IDLE &&
+         pg_conn_run(s->conn, "transaction", "ROLLBACK",
+                     &(struct relais_error)RELAIS_ERROR_INIT)))
         drop_session(s);
 }
 
-/* 1: not so, nothing was begun: the records are to be written as a range. */
+/* 1: not so, nothing of it is under way: the records are to be written as a range. */
 static int write_ahead(struct sink_postgres *s,
                        const struct relais_record *const *records, size_t count,
                        struct relais_error *err)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
-    enum pg_way way = s->merging ? PG_WAY_COUNTED : PG_WAY_STRAIGHT;
     size_t bad;
 
     if (!s->full || count < s->full || s->writing.form || s->careful ||
-        session(s, &why) || gather(s, records, 0, count, way, &bad, &why) ||
+        session(s, &why) || gather(s, records, 0, count, s->way, &bad, &why) ||
         s->control_count)
         return finish(s, err) ? -1 : 1;
     if (finish(s, err))
         return -1;
     send_ahead(s);
-    if (!s->running && s->merging)
-        s->careful = CAREFUL_BATCHES;
-    if (!s->running)
-        s->merging = MERGED_BATCHES;
-    else
-        s->merging -= s->merging > 0;
     if (!s->running)
         return 1;
+    if (s->lower && --s->lower == 0)
+        s->way = PG_WAY_STRAIGHT;
     go_on(s, records, 0, count);
     clear_rows(s, PG_WAY_MERGE);
     return 0;
+}
+
+static int told_lost(struct relais_error *err)
+{
+    return relais_error_set(err, RELAIS_E_REREAD, "merge",
+                            "a transaction was lost before it was committed");
 }
 
 static int sink_postgres_write(void *state, const struct relais_batch *in,
@@ -413,6 +438,10 @@ static int sink_postgres_write(void *state, const struct relais_batch *in,
     int rc;
 
     *done_out = 0;
+    if (s->lost) {
+        free(records);
+        return told_lost(err);
+    }
     for (const struct relais_record *rec = in->first; rec && count < in->count;
          rec = rec->next)
         records[count++] = rec;
@@ -425,7 +454,7 @@ static int sink_postgres_write(void *state, const struct relais_batch *in,
         to = count - from > most ? from + most : count;
         rc = write_range(s, records, from, to, done_out, err);
     }
-    s->careful -= s->careful > 0;
+    s->careful -= !rc && s->careful;
     free(records);
     return rc;
 }
@@ -435,6 +464,8 @@ static int sink_postgres_flush(void *state, struct relais_error *err)
 {
     struct sink_postgres *s = state;
 
+    if (s->lost)
+        return told_lost(err);
     if (finish(s, err) || session(s, err))
         return -1;
     return pg_positions_moved(&s->positions) ? transact(s, err) : 0;
@@ -446,6 +477,8 @@ static int sink_postgres_positions(void *state, const char *group,
 {
     struct sink_postgres *s = state;
 
+    if (s->running)
+        drop_session(s);
     s->in_doubt = false; /* what the last transaction did is read now */
     if (session(s, err))
         return -1;
@@ -453,8 +486,11 @@ static int sink_postgres_positions(void *state, const char *group,
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
                                 "no topic of [sink] brings %.60s",
                                 s->writing.form->contract);
-    if (pg_positions_take(&s->positions, s->conn, s->table, group, list, count, err) == 0)
+    if (pg_positions_take(&s->positions, s->conn, s->table, group, list, count, err) ==
+        0) {
+        s->lost = false;
         return 0;
+    }
     pg_positions_clear(&s->positions);
     drop_session(s);
     return -1;
@@ -467,7 +503,7 @@ static void sink_postgres_revoked(void *state)
     if (s->running)
         drop_session(s);
     pg_positions_clear(&s->positions);
-    s->in_doubt = false;
+    s->in_doubt = s->lost = false;
 }
 
 static void sink_postgres_skip(void *state, const struct relais_position *at)
@@ -482,6 +518,8 @@ static int sink_postgres_restart(void *state, const struct relais_position *at,
 {
     struct sink_postgres *s = state;
 
+    /* if that is lost, the next write says so */
+    (void)!finish(s, &(struct relais_error)RELAIS_ERROR_INIT);
     if (session(s, err))
         return -1;
     if (pg_positions_restart(&s->positions, s->conn, at, err) == 0)
