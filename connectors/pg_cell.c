@@ -187,3 +187,21 @@ int pg_cell_add(struct relais_buf *out, const struct relais_value *v, enum pg_fo
         rc = form == PG_FORM_JSON ? add_json(out, v) : add_plain(out, v);
     return rc ? relais_error_set(err, RELAIS_E_LIMIT, name, "too large a row") : 0;
 }
+
+int pg_cell_add_item(struct relais_buf *array, struct relais_slice text,
+                     struct relais_error *err)
+{
+    int rc;
+
+    if (array->len)
+        array->len--; /* its end */
+    rc = relais_buf_add_str(array, array->len ? ",\"" : "{\"");
+    for (size_t i = 0; i < text.len && !rc; i++) {
+        if (text.ptr[i] == '"' || text.ptr[i] == '\\')
+            rc = relais_buf_add_char(array, '\\');
+        rc = rc || relais_buf_add_char(array, text.ptr[i]);
+    }
+    return rc || relais_buf_add_str(array, "\"}")
+               ? relais_error_set(err, RELAIS_E_LIMIT, "array", "too many items")
+               : 0;
+}

@@ -1,7 +1,7 @@
 #ifndef RELAIS_CONNECTORS_PG_CELL_H
 #define RELAIS_CONNECTORS_PG_CELL_H
 
-/* Values as COPY's text form. */
+/* Values as COPY's text form, and arrays of them. */
 
 #include "core/record.h"
 
@@ -34,5 +34,9 @@ const struct relais_value *pg_cell_next(const struct relais_value *rec, const ch
  * PG_ROW: NUL in a text; LIMIT. */
 int pg_cell_add(struct relais_buf *out, const struct relais_value *v, enum pg_form form,
                 const char *name, struct relais_error *err) RELAIS_MUST_CHECK;
+/* A text into an array as PostgreSQL reads it, {"a","b"}; the buffer is empty at first.
+ */
+int pg_cell_add_item(struct relais_buf *array, struct relais_slice text,
+                     struct relais_error *err) RELAIS_MUST_CHECK;
 
 #endif

@@ -25,7 +25,8 @@
 #define PG_COMPLETENESS_DAY(depot, instant)                                              \
     "CASE WHEN starts_with(" depot ", 'renvoi-') OR length(" depot                       \
     ") = 16 AND translate(" depot ", '0123456789abcdef', '') = '' THEN "                 \
-    "'-infinity'::date ELSE (" instant " AT TIME ZONE 'Europe/Paris')::date END"
+    "'-infinity'::date ELSE (" instant                                                   \
+    "::timestamptz AT TIME ZONE 'Europe/Paris')::date END"
 /* Is it the depot of a re-publication (contract A8)? */
 bool pg_completeness_is_repeat(struct relais_slice depot);
 /* PG_COMPLETENESS_DAY as a text. */

@@ -1,8 +1,8 @@
 #ifndef RELAIS_CONNECTORS_PG_RECEIVED_H
 #define RELAIS_CONNECTORS_PG_RECEIVED_H
 
-/* Rows of relais_recus (pg_completeness.h) of events that go straight into their tables:
- * what COUNT_RECEIVED (pg_target_sql.c) says of the others, in COPY's text form.
+/* Rows of relais_recus (pg_completeness.h) that go there by COPY: what COUNT_RECEIVED
+ * (pg_target_sql.c) says of the others, in COPY's text form.
  *
  * Ownership: the rows are the caller's to release. Threads: one.
  */
@@ -26,6 +26,7 @@ struct pg_received {
     const char *names[PG_RECEIVED_FIELDS]; /* NULL: the table has no such column */
     struct pg_cell_path paths[PG_RECEIVED_FIELDS];
     struct relais_buf rows;
+    struct relais_buf sample; /* some of the ids, an array */
 };
 
 /* Columns of relais_recus in the order of a row. */
@@ -33,8 +34,9 @@ struct pg_received {
 
 void pg_received_init(struct pg_received *r, const char *contract,
                       const struct pg_target_table *main);
-/* 1: this event cannot be said so. LIMIT. */
-int pg_received_add(struct pg_received *r, const struct relais_value *event,
+/* sampled: its id is among those asked for. 1: this event cannot be said so. PG_ROW: a
+ * text that PostgreSQL cannot hold; LIMIT. */
+int pg_received_add(struct pg_received *r, const struct relais_value *event, bool sampled,
                     struct relais_error *err) RELAIS_MUST_CHECK;
 
 #endif

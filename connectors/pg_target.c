@@ -39,11 +39,17 @@ static void copy_name(char out[64], const char *name)
  */
 
 /* One row a writable column: table, column, type, is it of the primary key, the type's
- * category. */
+ * category, is it unique by itself, does it refer to the main table. */
 static const char look_up_sql[] =
     "SELECT c.relname, a.attname, coalesce(b.typname, t.typname), "
     "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary "
-    "AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum), t.typcategory "
+    "AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum), t.typcategory, "
+    "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND "
+    "i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = "
+    "a.attnum), "
+    "EXISTS (SELECT 1 FROM pg_constraint f JOIN pg_class m ON m.oid = f.confrelid WHERE "
+    "f.conrelid = c.oid AND f.contype = 'f' AND f.convalidated AND f.conkey = "
+    "ARRAY[a.attnum] AND m.relnamespace = c.relnamespace AND m.relname = $2) "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
     "JOIN pg_type t ON t.oid = a.atttypid "
@@ -85,17 +91,25 @@ static int add_column(struct pg_target *t, const char *main_name, PGresult *r, i
     copy_name(column->type, PQgetvalue(r, row, 2));
     column->category = *PQgetvalue(r, row, 4);
     column->form = pg_column_form(column->type);
+    column->unique = PQgetvalue(r, row, 5)[0] == 't';
+    column->refers = PQgetvalue(r, row, 6)[0] == 't';
     if (table->kind == PG_TARGET_MAIN && PQgetvalue(r, row, 3)[0] == 't')
         copy_name(t->key, PQgetvalue(r, row, 1));
     return 0;
 }
 
-bool pg_target_has(const struct pg_target_table *table, const char *name)
+static const struct pg_target_column *column_of(const struct pg_target_table *table,
+                                                const char *name)
 {
     for (size_t i = 0; i < table->column_count; i++)
         if (strcmp(table->columns[i].name, name) == 0)
-            return true;
-    return false;
+            return &table->columns[i];
+    return NULL;
+}
+
+bool pg_target_has(const struct pg_target_table *table, const char *name)
+{
+    return column_of(table, name) != NULL;
 }
 
 static void drop_table(struct pg_target *t, size_t i)
@@ -148,6 +162,30 @@ static int check_tables(struct pg_target *t, const char *schema, const char *nam
     return 0;
 }
 
+/* Does the database itself refuse rows that are there: items of an object that is there
+ * already or still, an event of the history? */
+static bool is_guarded(const struct pg_target *t)
+{
+    for (size_t i = 1; i < t->table_count; i++) {
+        const struct pg_target_table *table = &t->tables[i];
+        bool history = table->kind == PG_TARGET_HISTORY;
+        const struct pg_target_column *column =
+            column_of(table, history ? "entete_id" : t->key);
+
+        if (!column || !(history ? column->unique : column->refers))
+            return false;
+    }
+    return true;
+}
+
+static bool has_history(const struct pg_target *t)
+{
+    for (size_t i = 1; i < t->table_count; i++)
+        if (t->tables[i].kind == PG_TARGET_HISTORY)
+            return true;
+    return false;
+}
+
 struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
                                 const char *contract, bool counted,
                                 struct relais_error *err)
@@ -161,12 +199,15 @@ struct pg_target *pg_target_new(struct pg_conn *c, const char *schema,
     t->contract = relais_strdup(contract);
     t->keys.sample = (struct relais_buf)RELAIS_BUF_INIT(ROWS_MAX_BYTES);
     t->received.rows = (struct relais_buf)RELAIS_BUF_INIT(ROWS_MAX_BYTES);
+    t->received.sample = (struct relais_buf)RELAIS_BUF_INIT(ROWS_MAX_BYTES);
     pg_target_table_name(contract, name);
     r = pg_conn_exec(c, "catalog", look_up_sql, params, 2, err);
     for (int i = 0; r && rc == 0 && i < PQntuples(r); i++)
         rc = add_column(t, name, r, i, err);
     if (r && rc == 0 && check_tables(t, schema, name, err) == 0 &&
         pg_target_write_sql(t, c, schema, counted, err) == 0) {
+        t->guarded = is_guarded(t);
+        t->has_history = has_history(t);
         PQclear(r);
         return t;
     }
@@ -191,10 +232,12 @@ void pg_target_free(struct pg_target *t)
         free(t->merge_sql[i / 2][i % 2]);
     free(t->count_sql);
     free(t->known_sql);
+    free(t->known_ids_sql);
     free(t->received_sql);
     free(t->keys.slots);
     relais_buf_release(&t->keys.sample);
     relais_buf_release(&t->received.rows);
+    relais_buf_release(&t->received.sample);
     free(t);
 }
 
@@ -285,10 +328,8 @@ int pg_target_check(const struct pg_target *t, const struct relais_value *open,
 static int send_rows(struct pg_conn *c, const char *what, const char *sql,
                      const struct relais_buf *rows, struct relais_error *err)
 {
-    PGresult *r = pg_conn_exec(c, what, sql, NULL, 0, err);
-
-    PQclear(r);
-    return !r || pg_conn_copy(c, what, relais_buf_slice(rows), err) ||
+    return pg_conn_run(c, what, sql, err) ||
+                   pg_conn_copy(c, what, relais_buf_slice(rows), err) ||
                    pg_conn_copy_end(c, what, err)
                ? -1
                : 0;
@@ -323,21 +364,32 @@ int pg_target_send_received(const struct pg_target *t, struct pg_conn *c,
     return send_rows(c, "relais_recus", t->received_sql, &t->received.rows, err);
 }
 
-int pg_target_fits(const struct pg_target *t, struct pg_conn *c, bool *fit_out,
-                   struct relais_error *err)
+/* One of the sample is there: not as new as it must be. */
+static int ask_sample(struct pg_conn *c, const char *what, const char *sql,
+                      const struct relais_buf *sample, bool *fit,
+                      struct relais_error *err)
 {
-    const char *params[] = {t->keys.sample.data};
+    const char *params[] = {sample->data};
     PGresult *r;
 
-    *fit_out = !t->unfit && (t->way != PG_WAY_STRAIGHT || !t->keys.twice);
-    if (!*fit_out || !t->keys.sample.len)
+    if (!*fit || !sample->len)
         return 0;
-    r = pg_conn_exec(c, t->tables[0].name, t->known_sql, params, 1, err);
-    if (!r)
-        return -1;
-    *fit_out = PQntuples(r) == 0;
+    r = pg_conn_exec(c, what, sql, params, 1, err);
+    *fit = r && PQntuples(r) == 0;
     PQclear(r);
-    return 0;
+    return r ? 0 : -1;
+}
+
+int pg_target_may_go(const struct pg_target *t, struct pg_conn *c, bool *may_out,
+                     struct relais_error *err)
+{
+    *may_out = !t->unfit && (t->way != PG_WAY_STRAIGHT || (t->guarded && !t->keys.twice));
+    return ask_sample(c, t->tables[0].name, t->known_sql, &t->keys.sample, may_out,
+                      err) ||
+                   ask_sample(c, "relais_recus", t->known_ids_sql, &t->received.sample,
+                              may_out, err)
+               ? -1
+               : 0;
 }
 
 static int add_row(struct pg_target_table *table, const struct relais_value *key,
@@ -426,37 +478,16 @@ static void note_key(struct pg_target_keys *keys, struct relais_slice key)
     keys->slots[i] = hash;
 }
 
-/* Is it among the few that are asked for? As an item of an array. */
-static int sample_key(struct pg_target_keys *keys, struct relais_slice key, size_t rank,
-                      struct relais_error *err)
-{
-    struct relais_buf *out = &keys->sample;
-    int rc;
-
-    if (rank % KEYS_A_SAMPLE && out->len)
-        return 0;
-    if (out->len)
-        out->len--; /* the end */
-    rc = relais_buf_add_str(out, out->len ? ",\"" : "{\"");
-    for (size_t i = 0; i < key.len && !rc; i++) {
-        if (key.ptr[i] == '"' || key.ptr[i] == '\\')
-            rc = relais_buf_add_char(out, '\\');
-        rc = rc || relais_buf_add_char(out, key.ptr[i]);
-    }
-    return rc || relais_buf_add_str(out, "\"}")
-               ? relais_error_set(err, RELAIS_E_LIMIT, "keys", "too many")
-               : 0;
-}
-
 static int add_received(struct pg_target *t, const struct relais_value *value,
-                        struct relais_error *err)
+                        bool sampled, struct relais_error *err)
 {
-    int rc = t->received_sql ? pg_received_add(&t->received, value, err) : 0;
+    int rc = t->received_sql ? pg_received_add(&t->received, value, sampled, err) : 0;
 
     t->unfit = t->unfit || rc > 0;
     return rc < 0 ? -1 : 0;
 }
 
+/* It is no step of the history (contract A8). */
 static bool is_repeat(const struct relais_value *event)
 {
     const struct relais_value *depot = pg_cell_find(event, "entete_origine_depot");
@@ -470,14 +501,15 @@ int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t 
 {
     struct relais_slice key = relais_value_text(value, t->key);
     bool straight = t->way == PG_WAY_STRAIGHT;
+    bool sampled = rank % KEYS_A_SAMPLE == 0 || !t->keys.count;
 
     note_key(&t->keys, key);
-    if (t->way != PG_WAY_MERGE && add_received(t, value, err))
-        return -1;
-    if (straight && sample_key(&t->keys, key, rank, err))
+    if (t->way != PG_WAY_MERGE && add_received(t, value, sampled, err))
         return -1;
     if (straight) {
-        t->unfit = t->unfit || is_repeat(value);
+        if (sampled && pg_cell_add_item(&t->keys.sample, key, err))
+            return -1;
+        t->unfit = t->unfit || (t->has_history && is_repeat(value));
         rank = NO_RANK;
     }
     for (size_t i = 0; i < t->table_count; i++) {
@@ -499,6 +531,7 @@ void pg_target_clear(struct pg_target *t, enum pg_way way)
     for (size_t i = 0; i < t->table_count; i++)
         relais_buf_clear(&t->tables[i].rows);
     relais_buf_clear(&t->received.rows);
+    relais_buf_clear(&t->received.sample);
     relais_buf_clear(&t->keys.sample);
     if (t->keys.count)
         memset(t->keys.slots, 0, t->keys.slot_count * sizeof(*t->keys.slots));

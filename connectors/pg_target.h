@@ -30,6 +30,8 @@ struct pg_target_column {
     char type[64]; /* of a domain: the one below it */
     char category; /* pg_type.typcategory */
     enum pg_form form;
+    bool unique; /* by itself */
+    bool refers; /* to the main table's key */
 };
 
 enum pg_target_kind { PG_TARGET_MAIN, PG_TARGET_LIST, PG_TARGET_HISTORY };
@@ -49,8 +51,10 @@ struct pg_target_table {
  * MERGE: into temporary tables, from there by one statement a table, whatever is there.
  * COUNTED: the same, but those of relais_recus by COPY: where no event came before.
  * STRAIGHT: all by COPY into the tables themselves, two thirds of the server's work:
- * where no object is there yet or twice in the batch, and no event is a re-publication.
- * The database's own keys refuse what must not go by COPY. */
+ * where no object is there yet or twice in the batch, no event is a re-publication beside
+ * a history, and the database itself refuses what a sample of keys missed: lists refer to
+ * the main table, events of the history are unique.
+ * In this order: the later the less work. */
 enum pg_way { PG_WAY_MERGE, PG_WAY_COUNTED, PG_WAY_STRAIGHT };
 
 /* Keys of the rows in the buffers. */
@@ -70,10 +74,13 @@ struct pg_target {
     char *create_sql; /* the temporary tables, once a session */
     /* from them into the tables, in one transaction: [a list has an item][keys.twice] */
     char *merge_sql[2][2];
-    char *count_sql;             /* and into relais_recus; NULL: not counted */
-    enum pg_way way;             /* of rows that are added */
-    bool unfit;                  /* there is one that must not go this way */
+    char *count_sql; /* and into relais_recus; NULL: not counted */
+    enum pg_way way; /* of rows that are added */
+    bool unfit;      /* there is one that must not go this way */
+    bool guarded;    /* straight: the other tables refuse what is there already */
+    bool has_history;
     char *known_sql;             /* is one of $1 (keys) in the main table? */
+    char *known_ids_sql;         /* is one of $1 (ids) in relais_recus? */
     char *received_sql;          /* COPY into relais_recus; NULL: not counted */
     struct pg_received received; /* its rows, where they go so */
 };
@@ -104,9 +111,9 @@ int pg_target_copy(const struct pg_target *t, struct pg_conn *c,
                    struct relais_error *err) RELAIS_MUST_CHECK;
 /* From there into the tables; NULL: there is no row. */
 const char *pg_target_merge(const struct pg_target *t);
-/* May the rows go their way, as far as a sample of their keys tells? */
-int pg_target_fits(const struct pg_target *t, struct pg_conn *c, bool *fit_out,
-                   struct relais_error *err) RELAIS_MUST_CHECK;
+/* May the rows go their way, as far as a sample of their keys and ids tells? */
+int pg_target_may_go(const struct pg_target *t, struct pg_conn *c, bool *may_out,
+                     struct relais_error *err) RELAIS_MUST_CHECK;
 /* Not MERGE: the rows of relais_recus, after the others. The answer is left to
  * pg_conn_result. */
 int pg_target_send_received(const struct pg_target *t, struct pg_conn *c,

@@ -254,6 +254,9 @@ int pg_target_write_sql(struct pg_target *t, struct pg_conn *c, const char *sche
     if (is_counted(t, counted)) {
         pg_received_init(&t->received, t->contract, main);
         t->count_sql = statement(t, c, schema, main, COUNT_RECEIVED, &failed);
+        t->known_ids_sql =
+            statement(t, c, schema, main,
+                      "SELECT FROM $R WHERE entete_id = ANY ($1) LIMIT 1", &failed);
         t->received_sql = statement(
             t, c, schema, main, "COPY $R (" PG_RECEIVED_COLUMNS ") FROM STDIN", &failed);
     }

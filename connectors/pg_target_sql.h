@@ -5,7 +5,7 @@
 
 #include "connectors/pg_target.h"
 
-/* create_sql, merge_sql and every table's copy_sql. LIMIT: too long. */
+/* Every member named ..._sql. LIMIT: too long. */
 int pg_target_write_sql(struct pg_target *t, struct pg_conn *c, const char *schema,
                         bool counted, struct relais_error *err) RELAIS_MUST_CHECK;
 bool pg_target_has(const struct pg_target_table *table, const char *column);

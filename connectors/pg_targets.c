@@ -25,6 +25,22 @@ static int check_types(const struct pg_targets *ts, const struct pg_target *t,
     return 0;
 }
 
+/* The temporary tables; and ON CONFLICT of relais_recus, which COPY would not miss. */
+static int prepare(const struct pg_target *t, struct pg_conn *c, struct relais_error *err)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+    int rc = -1;
+
+    if (relais_buf_add_str(&sql, t->create_sql) ||
+        (t->count_sql && (relais_buf_add_str(&sql, "EXPLAIN ") ||
+                          relais_buf_add_str(&sql, t->count_sql))))
+        relais_error_set(err, RELAIS_E_LIMIT, "merge", "statements too long");
+    else
+        rc = pg_conn_run(c, t->tables[0].name, sql.data, err);
+    relais_buf_release(&sql);
+    return rc;
+}
+
 struct pg_target *pg_targets_of(struct pg_targets *ts, struct pg_conn *c,
                                 const char *schema, const char *contract, bool counted,
                                 struct relais_error *err)
@@ -42,8 +58,7 @@ struct pg_target *pg_targets_of(struct pg_targets *ts, struct pg_conn *c,
     t = pg_target_new(c, schema, contract, counted, err);
     if (!t)
         return NULL;
-    if (check_types(ts, t, err) ||
-        pg_conn_run(c, t->tables[0].name, t->create_sql, err)) {
+    if (check_types(ts, t, err) || prepare(t, c, err)) {
         pg_target_free(t);
         return NULL;
     }
@@ -70,12 +85,12 @@ int pg_targets_expect(struct pg_targets *ts, struct pg_conn *c, const char *sche
     return there && !pg_targets_of(ts, c, schema, one->contract, counted, err) ? -1 : 0;
 }
 
-int pg_targets_fit(const struct pg_targets *ts, struct pg_conn *c, bool *fit_out,
-                   struct relais_error *err)
+int pg_targets_may_go(const struct pg_targets *ts, struct pg_conn *c, bool *may_out,
+                      struct relais_error *err)
 {
-    *fit_out = true;
-    for (size_t i = 0; i < ts->count && *fit_out; i++)
-        if (pg_target_fits(ts->list[i], c, fit_out, err))
+    *may_out = true;
+    for (size_t i = 0; i < ts->count && *may_out; i++)
+        if (pg_target_may_go(ts->list[i], c, may_out, err))
             return -1;
     return 0;
 }

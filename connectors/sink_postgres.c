@@ -385,7 +385,7 @@ static void send_ahead(struct sink_postgres *s)
     struct relais_error why = RELAIS_ERROR_INIT;
     bool may = false;
 
-    if (pg_targets_fit(&s->targets, s->conn, &may, &why) == 0 && may &&
+    if (pg_targets_may_go(&s->targets, s->conn, &may, &why) == 0 && may &&
         pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 &&
         pg_targets_send(&s->targets, s->conn, &s->running, &why) == 0 && s->running)
         return;
