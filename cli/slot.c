@@ -130,13 +130,31 @@ static int advance(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
     return pg_slot_advance(s, c, to, err);
 }
 
-/* An outbox has no state to read: rows that are still there are written once more, by one
- * statement of its owner, under the same ids and in the order they lie in. */
+/* Rows that are given again must come before all that the slot gives: it is made, and
+ * nobody has read from it. */
+static int need_unread(const struct pg_slot *s, struct pg_conn *c,
+                       struct relais_error *err)
+{
+    struct pg_slot_state state;
+
+    if (pg_slot_look(s, c, &state, err))
+        return -1;
+    if (state.exists && state.ours && !state.active && state.confirmed > s->origin.lsn)
+        return 0;
+    return relais_error_set(
+        err, RELAIS_E_USAGE, "slot",
+        "d'abord un slot neuf, que la source n'a pas lu : drop --oui, "
+        "create, puis resnapshot avant de la relancer");
+}
+
+/* An outbox has no state to read: rows that are still there are written once more, under
+ * the same ids, by its owner. They bear a new time then, so that nothing may have been
+ * written since the slot was made: the statement looks, and locks others out. */
 static int print_again(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                        struct relais_error *err)
 {
-    const char *since = cli_value(cli, "depuis");
-    const char *params[] = {s->tables[0].schema, s->tables[0].name};
+    const char *since = cli_value(cli, "depuis"), *order = cli_value(cli, "ordre");
+    const char *params[] = {s->tables[0].schema, s->tables[0].name, s->name};
     PGresult *r;
 
     if (!s->table_count)
@@ -144,24 +162,44 @@ static int print_again(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
             err, RELAIS_E_USAGE, "slot",
             "des messages (connector.prefix) ne se relisent pas : les "
             "émettre à nouveau, sous les mêmes id");
+    if (need_unread(s, c, err))
+        return -1;
     r = pg_conn_exec(
         c, "outbox",
         "SELECT format('%I.%I', $1::text, $2::text), "
-        "string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM "
+        "string_agg(quote_ident(attname), ', ' ORDER BY attnum), (SELECT "
+        "catalog_xmin FROM pg_replication_slots WHERE slot_name = $3) FROM "
         "pg_attribute WHERE attrelid = format('%I.%I', $1, $2)::regclass AND "
         "attnum > 0 AND NOT attisdropped AND attgenerated = ''",
-        params, 2, err);
+        params, 3, err);
     if (!r)
         return -1;
     printf(
-        "-- Une outbox n'a que les lignes qui y sont encore. Par son propriétaire, une "
-        "fois le slot fait :\n"
-        "%sWITH encore AS (DELETE FROM %s WHERE %s RETURNING ctid AS relais_ligne, *)\n"
+        "-- Une outbox n'a que les lignes qui y sont encore. À passer par son "
+        "propriétaire,\n"
+        "-- l'application arrêtée depuis relais slot create, la source pas encore "
+        "relancée.\n"
+        "-- Ce qu'une clé étrangère ON DELETE CASCADE lie à ces lignes serait effacé.\n"
+        "%sBEGIN;\n"
+        "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE;\n"
+        "DO $relais$ BEGIN\n"
+        "  IF EXISTS (SELECT FROM %s WHERE age(xmin) <= age('%s'::xid)) THEN\n"
+        "    RAISE EXCEPTION 'des lignes ont été écrites depuis que le slot est fait : "
+        "arrêter l''application, puis relais slot drop --oui, create, resnapshot';\n"
+        "  END IF;\n"
+        "END $relais$;\n"
+        "WITH encore AS (DELETE FROM %s WHERE %s\n"
+        "  RETURNING *)\n"
         "INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE\n"
-        "SELECT %s FROM encore ORDER BY relais_ligne;\n",
-        since ? "" : "-- (--depuis : la condition des lignes qui manquent)\n",
+        "SELECT %s FROM encore ORDER BY %s\n"
+        ";\n"
+        "COMMIT;\n",
+        since && order ? ""
+                       : "-- --depuis : lesquelles manquent ; --ordre : dans quel ordre "
+                         "elles furent écrites\n",
+        PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 2),
         PQgetvalue(r, 0, 0), since ? since : "…", PQgetvalue(r, 0, 0),
-        PQgetvalue(r, 0, 1), PQgetvalue(r, 0, 1));
+        PQgetvalue(r, 0, 1), PQgetvalue(r, 0, 1), order ? order : "…");
     PQclear(r);
     return 0;
 }
@@ -253,6 +291,9 @@ static const struct cli_option options[] = {
      .argument = "SQL",
      .doc =
          "resnapshot d'une outbox : les lignes à redonner, \"cree_le > '2026-01-05'\""},
+    {.name = "ordre",
+     .argument = "SQL",
+     .doc = "resnapshot d'une outbox : l'ordre où elles furent écrites, \"cree_le\""},
     {.name = "oui", .doc = "drop : effacer, avec ce qui n'a pas été lu"},
     {.name = NULL},
 };

@@ -18,7 +18,7 @@ const char *pg_origin_remedy(const struct relais_conf *conf)
 {
     return relais_conf_text(conf, "connector", "mapping")
                ? "then relais slot resnapshot"
-               : "then relais slot resnapshot (it says an SQL)";
+               : "then relais slot resnapshot (it prints SQL)";
 }
 
 /* A whole number up to max. */
