@@ -1,7 +1,7 @@
 /* relais dlq: what was parked; and what a sink parked, given to it once more. */
 #include "cli/commands.h"
 #include "consumers/event_json.h"
-#include "consumers/group.h"
+#include "consumers/given.h"
 #include "consumers/sink_conf.h"
 #include "consumers/sink_run.h"
 #include "consumers/subscriber.h"
@@ -30,7 +30,7 @@ struct reading {
     struct relais_arena arena;
     struct relais_buf line;
     const char *wanted;  /* TOPIC:PARTITION:OFFSET; NULL: all, as a list */
-    struct group *given; /* of a list: to whom reinject gives; NULL: cannot be asked */
+    struct given *given; /* of a list: how far reinject came; NULL: cannot be asked */
     bool waiting;        /* of a list: only what was not given again */
     bool hanging;        /* librdkafka, at its end */
     long count;
@@ -108,10 +108,10 @@ static const char *state_of(struct reading *r, const struct relais_event *event)
 
     if (strcmp(relais_event_subject(event), PARCAGE) == 0)
         return WAITS;
-    if (r->given && group_next(r->given, relais_event_topic(event),
+    if (r->given && given_next(r->given, relais_event_topic(event),
                                relais_event_partition(event), &next, &err)) {
         relais_log_error(&err, NULL);
-        r->hanging = group_free(r->given);
+        r->hanging = given_free(r->given);
         r->given = NULL;
     }
     return !r->given ? "?" : relais_event_offset(event) < next ? GIVEN : WAITS;
@@ -178,6 +178,20 @@ static void reprise(const struct subscriber_options *sink, char out[512])
     snprintf(out, 512, "%s.reprise", sink->group);
 }
 
+/* NULL: it cannot be asked, which was logged. */
+static struct given *ask_given(const struct relais_conf *conf, const char *group)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    const char *name = relais_conf_text(conf, "connector", "name");
+    const struct relais_connector *connector = name ? relais_connector_find(name) : NULL;
+    const struct relais_sink_ops *ops = connector ? connector->sink : NULL;
+    struct given *given = given_new(conf, ops && ops->look ? ops : NULL, group, &err);
+
+    if (!given)
+        relais_log_error(&err, NULL);
+    return given;
+}
+
 static int look(struct cli *cli, const struct relais_conf *conf,
                 const struct subscriber_options *sink, struct relais_error *err)
 {
@@ -202,13 +216,12 @@ static int look(struct cli *cli, const struct relais_conf *conf,
     names[n] = NULL;
     reprise(sink, group);
     if (!r.wanted)
-        r.given = group_new(conf, group, err);
-    if (r.wanted || r.given)
-        r.sub = subscriber_new(&options, err);
+        r.given = ask_given(conf, group);
+    r.sub = subscriber_new(&options, err);
     if (r.sub)
         rc = read_all(&r, err);
     r.hanging = (r.sub && subscriber_free(r.sub)) || r.hanging;
-    if (group_free(r.given) || r.hanging) {
+    if (given_free(r.given) || r.hanging) {
         fflush(NULL);
         _exit(rc ? relais_error_exit(err->code) : 0);
     }
@@ -315,7 +328,7 @@ const struct cli_command cli_dlq = {
         "« attend »,\n"
         "            ou « redonné » : reinject est passé, il est écrit ou (--passer) "
         "refusé encore ;\n"
-        "            « ? » : les positions de reinject ne peuvent être lues\n"
+        "            « ? » : le puits, ou Kafka, ne dit pas où en est reinject\n"
         "  show      le message entier en JSON, ses champs chiffrés fermés sans --keys\n"
         "  reinject  remet au puits ce qu'il a refusé, recontrôlé, dans l'ordre de "
         "chaque\n"

@@ -67,6 +67,10 @@ struct relais_sink_ops {
      * sets every `next` (-1: the partition's first). May be called again at any time. */
     int (*positions)(void *state, const char *group, struct relais_position *list,
                      size_t count, struct relais_error *err);
+    /* With positions: where the group is in these partitions, for one who only looks:
+     * nothing becomes ours or is moved. Sets every `next` (-1: nothing was taken). */
+    int (*look)(void *state, const char *group, struct relais_position *list,
+                size_t count, struct relais_error *err);
     /* None is ours any more: what was written and is not durable is dropped. */
     void (*revoked)(void *state);
     /* The records of at->topic, at->partition before at->next are done with though they

@@ -128,6 +128,31 @@ int pg_positions_take(struct pg_positions *p, struct pg_conn *c, const char *tab
     return 0;
 }
 
+int pg_positions_look(struct pg_conn *c, const char *table, const char *group,
+                      struct relais_position *list, size_t count,
+                      struct relais_error *err)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(4096);
+    int rc = relais_buf_printf(&sql,
+                               "SELECT suivant FROM %s WHERE groupe = $1 AND topic = $2 "
+                               "AND partition = $3::int4",
+                               table);
+
+    for (size_t i = 0; i < count && !rc; i++) {
+        char partition[16];
+        const char *params[] = {group, list[i].topic, partition};
+        PGresult *r;
+
+        snprintf(partition, sizeof(partition), "%" PRId32, list[i].partition);
+        r = pg_conn_exec(c, "relais_positions", sql.data, params, 3, err);
+        list[i].next = r && PQntuples(r) ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : -1;
+        rc = r ? 0 : -1;
+        PQclear(r);
+    }
+    relais_buf_release(&sql);
+    return rc;
+}
+
 /* (group's own) topic, partition, from, to, epoch, timestamp: what the transaction moves.
  */
 static int add_values(const struct pg_positions *p, struct pg_conn *c,

@@ -37,6 +37,10 @@ struct pg_positions {
 int pg_positions_take(struct pg_positions *p, struct pg_conn *c, const char *table,
                       const char *group, struct relais_position *list, size_t count,
                       struct relais_error *err) RELAIS_MUST_CHECK;
+/* Only looks: sets every `next` (-1: none). table: quoted. */
+int pg_positions_look(struct pg_conn *c, const char *table, const char *group,
+                      struct relais_position *list, size_t count,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
 /* NULL: not ours. */
 struct pg_position *pg_positions_find(struct pg_positions *p, const char *topic,
                                       int32_t partition);

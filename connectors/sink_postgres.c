@@ -496,6 +496,18 @@ static int sink_postgres_positions(void *state, const char *group,
     return -1;
 }
 
+static int sink_postgres_look(void *state, const char *group,
+                              struct relais_position *list, size_t count,
+                              struct relais_error *err)
+{
+    struct sink_postgres *s = state;
+
+    return session(s, err) ||
+                   pg_positions_look(s->conn, s->table, group, list, count, err)
+               ? -1
+               : 0;
+}
+
 static void sink_postgres_revoked(void *state)
 {
     struct sink_postgres *s = state;
@@ -548,6 +560,7 @@ static const struct relais_sink_ops ops = {
     .flush = sink_postgres_flush,
     .close = sink_postgres_close,
     .positions = sink_postgres_positions,
+    .look = sink_postgres_look,
     .revoked = sink_postgres_revoked,
     .skip = sink_postgres_skip,
     .restart = sink_postgres_restart,

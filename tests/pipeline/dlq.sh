@@ -43,12 +43,20 @@ dlq list >"$work/list.txt" 2>>"$work/list.err"
 dlq list --attend >"$work/list.txt" 2>>"$work/list.err"
 check 'what waits is what the source parked' sh -c '[ "$(wc -l <"$1")" = 1 ] && grep -q " source depot=" "$1"' - "$work/list.txt"
 pg sql 'ALTER TABLE relais.evenement_paiement DROP CONSTRAINT pair; UPDATE relais.relais_positions SET suivant = -1, dernier_ms = NULL WHERE groupe LIKE '"'%.reprise'" >/dev/null
+dlq list --attend >"$work/list.txt" 2>>"$work/list.err"
+[ "$(grep -c ' attend puits ' "$work/list.txt")" = 2 ] && ok 'after a backup was put back both wait again' || not_ok 'both wait again'
+epoch=$(pg sql 'SELECT sum(epoque) FROM relais.relais_positions')
+dlq list >/dev/null 2>>"$work/list.err"
+[ "$(pg sql 'SELECT sum(epoque) FROM relais.relais_positions')" = "$epoch" ] && ok 'who looks takes nothing over' || not_ok 'who looks takes nothing over'
 check 'from the beginning once more' exits 0 dlq reinject
 [ "$(amounts)" = '7552 7553 15105' ] && ok 'everything is there, once' || not_ok "there are $(amounts)"
 before=$(pg sql "SELECT string_agg(xmin::text, ' ' ORDER BY paiement) FROM relais.evenement_paiement")
 check 'again: nothing to do' exits 0 dlq reinject
 [ "$(pg sql "SELECT string_agg(xmin::text, ' ' ORDER BY paiement) FROM relais.evenement_paiement")" = "$before" ] &&
     ok 'no row was touched' || not_ok 'rows were touched'
+pg stop
+dlq list >"$work/list.txt" 2>>"$work/list.err"
+[ "$(grep -c ' ? puits ' "$work/list.txt")" = 2 ] && ok 'without the database the list is there, its state is not known' || not_ok 'without the database the list is there'
 conf "$work/src/relais.ini" <<-END
 [connector]
 name = source_json
