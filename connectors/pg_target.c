@@ -335,7 +335,7 @@ static int send_rows(struct pg_conn *c, const char *what, const char *sql,
                : 0;
 }
 
-const char *pg_target_merge(const struct pg_target *t)
+const char *pg_target_merge_sql(const struct pg_target *t)
 {
     bool lists = false;
 

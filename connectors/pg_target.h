@@ -110,7 +110,7 @@ int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t 
 int pg_target_copy(const struct pg_target *t, struct pg_conn *c,
                    struct relais_error *err) RELAIS_MUST_CHECK;
 /* From there into the tables; NULL: there is no row. */
-const char *pg_target_merge(const struct pg_target *t);
+const char *pg_target_merge_sql(const struct pg_target *t);
 /* May the rows go their way, as far as a sample of their keys and ids tells? */
 int pg_target_may_go(const struct pg_target *t, struct pg_conn *c, bool *may_out,
                      struct relais_error *err) RELAIS_MUST_CHECK;

@@ -116,7 +116,7 @@ static int send_merge(const struct pg_targets *ts, struct pg_conn *c,
 
     for (size_t i = 0; i < ts->count && !rc; i++) {
         const struct pg_target *t = ts->list[i];
-        const char *one = pg_target_merge(t);
+        const char *one = pg_target_merge_sql(t);
 
         if (one &&
             (relais_buf_add_str(&sql, one) || (ts->way == PG_WAY_MERGE && t->count_sql &&
