@@ -232,7 +232,6 @@ void pg_target_free(struct pg_target *t)
         free(t->merge_sql[i / 2][i % 2]);
     free(t->count_sql);
     free(t->known_sql);
-    free(t->known_ids_sql);
     free(t->received_sql);
     free(t->keys.slots);
     relais_buf_release(&t->keys.sample);
@@ -364,32 +363,21 @@ int pg_target_send_received(const struct pg_target *t, struct pg_conn *c,
     return send_rows(c, "relais_recus", t->received_sql, &t->received.rows, err);
 }
 
-/* One of the sample is there: not as new as it must be. */
-static int ask_sample(struct pg_conn *c, const char *what, const char *sql,
-                      const struct relais_buf *sample, bool *fit,
-                      struct relais_error *err)
-{
-    const char *params[] = {sample->data};
-    PGresult *r;
-
-    if (!*fit || !sample->len)
-        return 0;
-    r = pg_conn_exec(c, what, sql, params, 1, err);
-    *fit = r && PQntuples(r) == 0;
-    PQclear(r);
-    return r ? 0 : -1;
-}
-
 int pg_target_may_go(const struct pg_target *t, struct pg_conn *c, bool *may_out,
                      struct relais_error *err)
 {
+    const struct relais_buf *keys = &t->keys.sample, *ids = &t->received.sample;
+    const char *params[] = {keys->len ? keys->data : "{}", ids->len ? ids->data : "{}"};
+    PGresult *r;
+
     *may_out = !t->unfit && (t->way != PG_WAY_STRAIGHT || (t->guarded && !t->keys.twice));
-    return ask_sample(c, t->tables[0].name, t->known_sql, &t->keys.sample, may_out,
-                      err) ||
-                   ask_sample(c, "relais_recus", t->known_ids_sql, &t->received.sample,
-                              may_out, err)
-               ? -1
-               : 0;
+    if (!*may_out || !(keys->len + ids->len))
+        return 0;
+    r = pg_conn_exec(c, t->tables[0].name, t->known_sql, params, t->received_sql ? 2 : 1,
+                     err);
+    *may_out = r && PQntuples(r) == 0;
+    PQclear(r);
+    return r ? 0 : -1;
 }
 
 static int add_row(struct pg_target_table *table, const struct relais_value *key,

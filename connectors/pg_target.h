@@ -79,8 +79,7 @@ struct pg_target {
     bool unfit;      /* there is one that must not go this way */
     bool guarded;    /* straight: the other tables refuse what is there already */
     bool has_history;
-    char *known_sql;             /* is one of $1 (keys) in the main table? */
-    char *known_ids_sql;         /* is one of $1 (ids) in relais_recus? */
+    char *known_sql;             /* is one of $1 (keys), $2 (ids, counted) there? */
     char *received_sql;          /* COPY into relais_recus; NULL: not counted */
     struct pg_received received; /* its rows, where they go so */
 };

@@ -56,7 +56,7 @@ static void put_amount(struct relais_buf *out, bool *failed,
 /* A template: $T the table, $B the main one, $M the temporary table, $C its columns, $K
  * the key, $P the temporary table of the main one, $G that of what changed, $S the
  * assignments of an update, $R relais_recus, $A the amount, $N the contract, $D and $O
- * what chooses among rows of one key, where there are some; $1 is a parameter. */
+ * what chooses among rows of one key, where there are some; $1 and $2 are parameters. */
 static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c,
                          const char *schema, const struct pg_target *t,
                          const struct pg_target_table *table, bool twice,
@@ -92,7 +92,8 @@ static void put_template(struct relais_buf *out, bool *failed, struct pg_conn *c
             put_name(out, failed, c, t->key);
             break;
         case '1':
-            put(out, failed, "$1");
+        case '2':
+            put(out, failed, letter == '1' ? "$1" : "$2");
             break;
         case 'D':
         case 'O':
@@ -186,6 +187,9 @@ static char *finish(struct relais_buf *out, bool failed)
                                                       "NOT NULL ON CONFLICT "            \
                                                       "(entete_id) DO NOTHING; "
 
+#define KNOWN     "SELECT 1 FROM $T WHERE $K = ANY ($1)"
+#define KNOWN_IDS " UNION ALL SELECT 1 FROM $R WHERE entete_id = ANY ($2) LIMIT 1"
+
 static const char *template_of(const struct pg_target *t,
                                const struct pg_target_table *table, bool lists)
 {
@@ -250,13 +254,10 @@ int pg_target_write_sql(struct pg_target *t, struct pg_conn *c, const char *sche
     }
     t->create_sql = finish(&create, failed);
     t->known_sql = statement(t, c, schema, main,
-                             "SELECT FROM $T WHERE $K = ANY ($1) LIMIT 1", &failed);
+                             is_counted(t, counted) ? KNOWN KNOWN_IDS : KNOWN, &failed);
     if (is_counted(t, counted)) {
         pg_received_init(&t->received, t->contract, main);
         t->count_sql = statement(t, c, schema, main, COUNT_RECEIVED, &failed);
-        t->known_ids_sql =
-            statement(t, c, schema, main,
-                      "SELECT FROM $R WHERE entete_id = ANY ($1) LIMIT 1", &failed);
         t->received_sql = statement(
             t, c, schema, main, "COPY $R (" PG_RECEIVED_COLUMNS ") FROM STDIN", &failed);
     }
