@@ -226,6 +226,7 @@ struct relais_conf *cli_conf(const struct cli *cli, const char *path,
         relais_conf_admit(conf, also->keys);
     if (relais_conf_check(conf, err))
         goto failed;
+    relais_log_level_named(relais_conf_text(conf, "ops", "log_level"));
     return conf;
 failed:
     relais_conf_free(conf);

@@ -1,5 +1,6 @@
 /* What may be given, and in which bounds; the keys that every process knows. */
 #include "core/conf_private.h"
+#include "core/log.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,6 +35,9 @@ const struct relais_conf_key relais_conf_common[] = {
     {"ops", "ready_age_ms", RELAIS_CONF_INTEGER, 1000, 86400000, .def = "30000",
      .doc = "Âge du plus ancien message non acquitté au-delà duquel /readyz dit 503, en "
             "millisecondes."},
+    {"ops", "log_level", RELAIS_CONF_CHOICE, .choices = RELAIS_LOG_LEVELS, .def = "info",
+     .doc = "Ce que le journal dit au plus ; debug montre aussi ce que kafka.debug "
+            "demande à librdkafka."},
     {"headers", "profile", RELAIS_CONF_CHOICE, .choices = "complete|reduced",
      .def = "complete",
      .doc =

@@ -17,9 +17,18 @@
 
 static _Atomic int threshold = RELAIS_LOG_INFO;
 
+static const char *const names[] = {"error", "warn", "info", "debug"};
+
 void relais_log_level(enum relais_log_level level)
 {
     atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
+}
+
+void relais_log_level_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], name) == 0)
+            relais_log_level((enum relais_log_level)i);
 }
 
 /* JOURNAL_STREAM=device:inode names journald's stream; standard error may have been sent
@@ -68,7 +77,6 @@ static size_t put_escaped(char *line, size_t len, const char *text, bool quoted)
 
 static size_t begin(char *line, enum relais_log_level level)
 {
-    static const char *const names[] = {"error", "warn", "info", "debug"};
     char time[28];
     size_t len = 0;
 

@@ -29,6 +29,11 @@ sed 's/"b1f0a8d2-6c3e-8a47-8b15-3d9e7f204c0/"c1f0a8d2-6c3e-8a47-8b15-3d9e7f204c0
     "$relais" publish EvenementPaiement -c "$work/pub/relais.ini" 2>>"$work/publish.err"
 check 'the sink goes on where it was' sink
 [ "$(wc -l <"$work/sink/events.jsonl")" = 7 ] && ok 'only the new events were added' || not_ok 'only the new events were added'
+quiet() { "$relais" sink "$work/sink/relais.ini" --once "${quick[@]}" -X "ops.log_level=$1" -X kafka.debug=cgrp 2>"$work/$1.log"; }
+quiet error
+check 'with log_level = error it says nothing' sh -c '[ ! -s "$1" ]' - "$work/error.log"
+quiet debug
+check 'with debug it says what librdkafka does' grep -q 'level=debug .*facility=JOINGROUP' "$work/debug.log"
 start sink "$relais" sink "$work/sink/relais.ini" "${quick[@]}"
 sleep 2
 halt sink

@@ -120,7 +120,8 @@ static void test_level_decides_what_is_written(void **state)
     text = helper_read(path, false, NULL);
     assert_string_equal(text, "");
     free(text);
-    relais_log_level(RELAIS_LOG_DEBUG);
+    relais_log_level_named("debug");
+    relais_log_level_named("loud");
     relais_log(RELAIS_LOG_DEBUG, "a=2");
     expect_line("level=debug a=2");
 }
