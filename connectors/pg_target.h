@@ -105,18 +105,20 @@ int pg_target_check(const struct pg_target *t, const struct relais_value *open,
  * the batch, the later the greater. PG_ROW: a text that PostgreSQL cannot hold; LIMIT. */
 int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t rank,
                   struct relais_error *err) RELAIS_MUST_CHECK;
-/* The rows into the temporary tables, or straight, in the transaction under way. */
-int pg_target_copy(const struct pg_target *t, struct pg_conn *c,
+/* The rows into the temporary tables, or straight, in the transaction under way. Of each
+ * COPY the answer is taken before the next one, the last is left: *unanswered names it
+ * (NULL: none so far), for pg_conn_answered. */
+int pg_target_copy(const struct pg_target *t, struct pg_conn *c, const char **unanswered,
                    struct relais_error *err) RELAIS_MUST_CHECK;
+/* Not MERGE: the rows of relais_recus, in the same way. */
+int pg_target_copy_received(const struct pg_target *t, struct pg_conn *c,
+                            const char **unanswered,
+                            struct relais_error *err) RELAIS_MUST_CHECK;
 /* From there into the tables; NULL: there is no row. */
 const char *pg_target_merge_sql(const struct pg_target *t);
 /* May the rows go their way, as far as a sample of their keys and ids tells? */
 int pg_target_may_go(const struct pg_target *t, struct pg_conn *c, bool *may_out,
                      struct relais_error *err) RELAIS_MUST_CHECK;
-/* Not MERGE: the rows of relais_recus, after the others. The answer is left to
- * pg_conn_result. */
-int pg_target_send_received(const struct pg_target *t, struct pg_conn *c,
-                            struct relais_error *err) RELAIS_MUST_CHECK;
 /* No rows; those added from now on go so. */
 void pg_target_clear(struct pg_target *t, enum pg_way way);
 

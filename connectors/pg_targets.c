@@ -95,18 +95,6 @@ int pg_targets_may_go(const struct pg_targets *ts, struct pg_conn *c, bool *may_
     return 0;
 }
 
-/* relais_recus, where its rows go by COPY. The last answer is left. */
-static int send_received(const struct pg_targets *ts, struct pg_conn *c,
-                         struct relais_error *err)
-{
-    for (size_t i = 0; i < ts->count; i++)
-        if (ts->list[i]->received.rows.len &&
-            (pg_conn_answered(c, "relais_recus", err) ||
-             pg_target_send_received(ts->list[i], c, err)))
-            return -1;
-    return 0;
-}
-
 /* From the temporary tables. */
 static int send_merge(const struct pg_targets *ts, struct pg_conn *c,
                       struct relais_error *err)
@@ -132,17 +120,20 @@ static int send_merge(const struct pg_targets *ts, struct pg_conn *c,
 int pg_targets_send(const struct pg_targets *ts, struct pg_conn *c, bool *rows_out,
                     struct relais_error *err)
 {
+    const char *unanswered = NULL;
+
     *rows_out = false;
-    for (size_t i = 0; i < ts->count; i++) {
+    for (size_t i = 0; i < ts->count; i++)
         *rows_out = *rows_out || ts->list[i]->tables[0].rows.len;
-        if (pg_target_copy(ts->list[i], c, err))
-            return -1;
-    }
     if (!*rows_out)
         return 0;
-    if (send_received(ts, c, err))
-        return -1;
-    return ts->way == PG_WAY_STRAIGHT                                           ? 0
-           : pg_conn_answered(c, "relais_recus", err) || send_merge(ts, c, err) ? -1
-                                                                                : 0;
+    for (size_t i = 0; i < ts->count; i++)
+        if (pg_target_copy_received(ts->list[i], c, &unanswered, err))
+            return -1;
+    for (size_t i = 0; i < ts->count; i++)
+        if (pg_target_copy(ts->list[i], c, &unanswered, err))
+            return -1;
+    if (ts->way == PG_WAY_STRAIGHT)
+        return 0;
+    return pg_conn_answered(c, unanswered, err) || send_merge(ts, c, err) ? -1 : 0;
 }

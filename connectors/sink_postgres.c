@@ -9,8 +9,8 @@
  * While there is a backlog (full batches) the server merges one batch while the next is
  * made ready; what was taken so is durable with the next write or flush. Where it fails
  * it is read again, and written without haste. Batches of nothing but new objects go
- * straight into the tables (enum pg_way), of which only relais_recus is written while the
- * next is made ready; after a batch that does not go its way, 16 go another.
+ * straight into the tables (enum pg_way), of which the last is written while the next one
+ * is made ready; after a batch that does not go its way, 16 go another.
  *
  * After a lost connection it is looked up what became of the transaction; a database that
  * lost what it had committed (a crash without synchronous_commit, a restored backup) has
