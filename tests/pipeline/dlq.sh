@@ -57,6 +57,21 @@ check 'again: nothing to do' exits 0 dlq reinject
 pg stop
 dlq list >"$work/list.txt" 2>>"$work/list.err"
 [ "$(grep -c ' ? puits ' "$work/list.txt")" = 2 ] && ok 'without the database the list is there, its state is not known' || not_ok 'without the database the list is there'
+conf "$work/f/relais.ini" <<-END
+[sink]
+topics = payments
+group = fichiers
+[connector]
+name = sink_file
+file = $work/events.jsonl
+END
+ini=$work/f/relais.ini
+dlq list >"$work/list.txt" 2>>"$work/list.err"
+[ "$(grep -c ' attend puits ' "$work/list.txt")" = 2 ] && ok 'for a sink whose positions Kafka keeps both wait' || not_ok 'for a sink whose positions Kafka keeps both wait'
+check 'it is given them' exits 0 dlq reinject
+dlq list >"$work/list.txt" 2>>"$work/list.err"
+[ "$(grep -c ' redonné puits ' "$work/list.txt")" = 2 ] && ok 'the list says so, by its group' || not_ok 'the list says so, by its group'
+check 'both are in its file' sh -c '[ "$(grep -c montant_centimes "$1")" = 2 ]' - "$work/events.jsonl"
 conf "$work/src/relais.ini" <<-END
 [connector]
 name = source_json
