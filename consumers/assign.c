@@ -10,7 +10,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define QUERY_TIMEOUT_MS 5000
+#define QUERY_TIMEOUT_MS  5000
+#define FIRSTS_TIMEOUT_MS 1000
 
 struct part *part_find(struct subscriber *sub, const char *topic, int32_t partition)
 {
@@ -144,6 +145,28 @@ static int ask_positions(struct subscriber *sub, rd_kafka_topic_partition_list_t
     return rc;
 }
 
+/* librdkafka asks for a beginning again only after 500 ms where it had not noticed the
+ * leader yet: here the request waits for it. What is not answered is left to librdkafka.
+ */
+static void find_beginnings(struct subscriber *sub, rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_topic_partition_list_t *firsts =
+        rd_kafka_topic_partition_list_new(list->cnt);
+
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].offset == RD_KAFKA_OFFSET_BEGINNING)
+            rd_kafka_topic_partition_list_add(firsts, list->elems[i].topic,
+                                              list->elems[i].partition);
+    if (firsts->cnt)
+        relais_kafka_ends(sub->rk, firsts, RD_KAFKA_OFFSET_BEGINNING, FIRSTS_TIMEOUT_MS);
+    for (int i = 0; i < firsts->cnt; i++)
+        if (!firsts->elems[i].err)
+            rd_kafka_topic_partition_list_find(list, firsts->elems[i].topic,
+                                               firsts->elems[i].partition)
+                ->offset = firsts->elems[i].offset;
+    rd_kafka_topic_partition_list_destroy(firsts);
+}
+
 /* A position that options.positions knew and that is none of this topic's. */
 static int restart(struct subscriber *sub, const rd_kafka_topic_partition_t *p,
                    struct relais_error *err)
@@ -194,6 +217,7 @@ static int start_positions(struct subscriber *sub, rd_kafka_topic_partition_list
             part->anchor = part->checks;
         }
     }
+    find_beginnings(sub, list);
     return 0;
 }
 

@@ -115,7 +115,7 @@ struct question {
     atomic_bool answered; /* below is ours again */
     uint64_t generation;  /* of the subscriber when it was asked */
     rd_kafka_t *rk;
-    rd_kafka_topic_partition_list_t *ends;  /* of partitions that stand still */
+    rd_kafka_topic_partition_list_t *ends; /* of partitions that stand still, or of all */
     rd_kafka_topic_partition_list_t *times; /* anchor_ask() */
     rd_kafka_resp_err_t times_code;
 };
@@ -128,9 +128,10 @@ struct subscriber {
     rd_kafka_t *rk; /* NULL: to be made */
     rd_kafka_queue_t *queue;
     rd_kafka_queue_t *commits;
-    bool started;  /* topics found, subscribed or assigned */
-    bool assigned; /* partitions, or none; not while a rebalance is under way */
-    bool busy;     /* the last fetch gave many */
+    bool started;      /* topics found, subscribed or assigned */
+    bool assigned;     /* partitions, or none; not while a rebalance is under way */
+    bool busy;         /* the last fetch gave many */
+    size_t queue_peak; /* messages in it at most, since its filling was last seen to */
     bool closing;
     bool paused;
     bool ever_fetched; /* rights and topics were good once */

@@ -14,6 +14,9 @@
 #define MISSING_US       INT64_C(30000000)
 #define STALL_MS         60000
 #define COMMITS_FAIL_US  INT64_C(30000000)
+#define QUEUE_MIN        4000 /* messages: fewer are no backlog */
+
+#define QUEUE_BACKOFF_SINCE 0x02020000
 
 /* ---- the brokers are asked ---- */
 
@@ -21,7 +24,7 @@ static void *ask(void *user)
 {
     struct question *q = user;
 
-    relais_kafka_ends(q->rk, q->ends, QUERY_TIMEOUT_MS);
+    relais_kafka_ends(q->rk, q->ends, RD_KAFKA_OFFSET_END, QUERY_TIMEOUT_MS);
     if (q->times->cnt)
         q->times_code = rd_kafka_offsets_for_times(q->rk, q->times, QUERY_TIMEOUT_MS);
     atomic_store(&q->answered, true);
@@ -48,12 +51,30 @@ static void forget(struct question *q)
     q->asked = false;
 }
 
-static void ask_brokers(struct subscriber *sub, int64_t now_us)
+static struct question *question(struct subscriber *sub)
 {
     struct question *q = &sub->question;
 
     q->ends = rd_kafka_topic_partition_list_new((int)sub->part_count + 1);
     q->times = rd_kafka_topic_partition_list_new((int)sub->part_count + 1);
+    return q;
+}
+
+static void put(struct subscriber *sub, struct question *q)
+{
+    q->rk = sub->rk;
+    q->generation = sub->generation;
+    q->times_code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    atomic_store(&q->answered, false);
+    q->asked = (q->ends->cnt || q->times->cnt) && start(q);
+    if (!q->asked)
+        forget(q);
+}
+
+static void ask_brokers(struct subscriber *sub, int64_t now_us)
+{
+    struct question *q = question(sub);
+
     for (size_t i = 0; i < sub->part_count; i++) {
         struct part *part = sub->parts[i];
 
@@ -68,13 +89,29 @@ static void ask_brokers(struct subscriber *sub, int64_t now_us)
         sub->unreachable = false;
     }
     anchor_ask(sub, q->times);
-    q->rk = sub->rk;
-    q->generation = sub->generation;
-    q->times_code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    atomic_store(&q->answered, false);
-    q->asked = (q->ends->cnt || q->times->cnt) && start(q);
-    if (!q->asked)
-        forget(q);
+    put(sub, q);
+}
+
+/* When its queue is full librdkafka stops fetching and looks again once a second (before
+ * 2.2.0, which has fetch.queue.backoff.ms), or when a broker answers something: with half
+ * of the queue read, each is asked. */
+static void keep_fetching(struct subscriber *sub)
+{
+    size_t waiting = rd_kafka_queue_length(sub->queue);
+    struct question *q;
+
+    if (waiting > sub->queue_peak)
+        sub->queue_peak = waiting;
+    if (sub->queue_peak < QUEUE_MIN || waiting > sub->queue_peak / 2 ||
+        sub->question.asked)
+        return;
+    sub->queue_peak = waiting;
+    q = question(sub);
+    for (size_t i = 0; i < sub->part_count; i++)
+        if (sub->parts[i]->assigned && !sub->parts[i]->denied)
+            rd_kafka_topic_partition_list_add(q->ends, sub->parts[i]->topic,
+                                              sub->parts[i]->partition);
+    put(sub, q);
 }
 
 /* ---- and have answered ---- */
@@ -208,8 +245,11 @@ int watchdog_tick(struct subscriber *sub, struct relais_error *err)
     if (sub->question.asked && atomic_load(&sub->question.answered) &&
         take_answer(sub, now_us, err))
         return -1;
-    if (now_us - sub->tick_us < TICK_US)
+    if (now_us - sub->tick_us < TICK_US) {
+        if (rd_kafka_version() < QUEUE_BACKOFF_SINCE)
+            keep_fetching(sub);
         return 0;
+    }
     /* nobody polled for long: what stood still meanwhile says nothing */
     for (size_t i = 0; now_us - sub->tick_us > 3 * TICK_US && i < sub->part_count; i++)
         sub->parts[i]->watch_position = -2;
@@ -276,7 +316,7 @@ bool watchdog_ask_ends(struct subscriber *sub)
             rd_kafka_topic_partition_list_add(list, sub->parts[i]->topic,
                                               sub->parts[i]->partition);
     if (list->cnt)
-        relais_kafka_ends(sub->rk, list, QUERY_TIMEOUT_MS);
+        relais_kafka_ends(sub->rk, list, RD_KAFKA_OFFSET_END, QUERY_TIMEOUT_MS);
     for (int i = 0; i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *p = &list->elems[i];
 

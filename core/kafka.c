@@ -38,7 +38,10 @@ static const struct setting settings[] = {
     {"enable.auto.commit", "false", CONSUMER, false},
     {"enable.partition.eof", "true", CONSUMER, false},
     {"check.crcs", "true", CONSUMER, false},
-    {"queued.max.messages.kbytes", "14336", CONSUMER, false},
+    {"queued.max.messages.kbytes", "8192", CONSUMER, false},
+#if RD_KAFKA_VERSION >= 0x020200ff
+    {"fetch.queue.backoff.ms", "10", CONSUMER, false},
+#endif
 };
 
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
@@ -289,8 +292,8 @@ out:
 
 /* rd_kafka_query_watermark_offsets() waits for as long as the broker is away, whatever
  * its time-out (2.0.2); this call keeps to it, and takes the two ends as times. */
-static void ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t which,
-                 int timeout_ms)
+void relais_kafka_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
+                       int64_t which, int timeout_ms)
 {
     rd_kafka_resp_err_t code;
 
@@ -307,12 +310,6 @@ static void ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list, int64_t 
     }
 }
 
-void relais_kafka_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
-                       int timeout_ms)
-{
-    ends(rk, list, RD_KAFKA_OFFSET_END, timeout_ms);
-}
-
 static int one_end(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t which,
                    int timeout_ms, int64_t *offset_out, struct relais_error *err)
 {
@@ -321,7 +318,7 @@ static int one_end(rd_kafka_t *rk, const char *topic, int32_t partition, int64_t
         rd_kafka_topic_partition_list_add(list, topic, partition);
     rd_kafka_resp_err_t code;
 
-    ends(rk, list, which, timeout_ms);
+    relais_kafka_ends(rk, list, which, timeout_ms);
     code = row->err;
     *offset_out = row->offset;
     rd_kafka_topic_partition_list_destroy(list);

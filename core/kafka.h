@@ -57,10 +57,11 @@ int relais_kafka_watch_check(const struct relais_kafka_watch *watch,
 int relais_kafka_partitions(rd_kafka_t *rk, const char *topic, int timeout_ms,
                             int32_t *count_out,
                             struct relais_error *err) RELAIS_MUST_CHECK;
-/* Where partitions end, asked in one request a leader: their offsets become it, or err is
- * set. Blocks at most timeout_ms; behind a fetch that waits, until it has waited. */
+/* Where partitions begin or end (which: RD_KAFKA_OFFSET_BEGINNING, _END), asked in one
+ * request a leader: their offsets become it, or err is set. Blocks at most timeout_ms;
+ * behind a fetch that waits, until it has waited. */
 void relais_kafka_ends(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list,
-                       int timeout_ms);
+                       int64_t which, int timeout_ms);
 /* Blocks at most twice timeout_ms. */
 int relais_kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition,
                             int timeout_ms, int64_t *low_out, int64_t *high_out,

@@ -315,6 +315,50 @@ static void test_subscriber_group_goes_on_behind_what_was_committed(void **state
     reader_free(r);
 }
 
+static void test_subscriber_group_knows_where_it_began_in_an_empty_partition(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+
+    events_put(e, 0, "d1-dossier", 0);
+    events_flush(e);
+    relais_event_free(want(r));
+    commit(r);
+    reader_free(r);
+    events_put(e, 3, "d1-dossier", 1); /* while it is away */
+    events_flush(e);
+    r = reader_new(e, "g1", RELAIS_FROM_END, "");
+    relais_event_free(want(r));
+    reader_free(r);
+}
+
+static void test_subscriber_with_a_backlog_does_not_wait_for_its_queue(void **state)
+{
+    struct events *e = *state;
+    rd_kafka_mock_cluster_t *mock = relais_broker_mock(e->broker);
+    struct reader *r;
+    size_t left, before;
+
+    if (rd_kafka_version() >= 0x02020000)
+        skip(); /* fetch.queue.backoff.ms */
+    for (int i = 0; i < 30000; i++)
+        events_put(e, i % 6, "d1-dossier", i);
+    events_flush(e);
+    r = reader_new(e, NULL, RELAIS_FROM_BEGINNING,
+                   "[kafka]\nqueued.max.messages.kbytes = 1024\n");
+    relais_event_free(want(r));
+    rd_kafka_mock_broker_push_request_error_rtts(
+        mock, 1, LIST_OFFSETS, 3, RD_KAFKA_RESP_ERR_NO_ERROR, 0,
+        RD_KAFKA_RESP_ERR_NO_ERROR, 0, RD_KAFKA_RESP_ERR_NO_ERROR, 0);
+    rd_kafka_mock_broker_error_stack_cnt(mock, 1, LIST_OFFSETS, &before);
+    assert_int_equal(before, 3);
+    for (int i = 1; i < 30000; i++)
+        relais_event_free(want(r));
+    rd_kafka_mock_broker_error_stack_cnt(mock, 1, LIST_OFFSETS, &left);
+    assert_true(left < before); /* it was asked, which lets librdkafka fetch */
+    reader_free(r);
+}
+
 static void test_subscriber_events_stay_valid_while_others_are_read(void **state)
 {
     struct events *e = *state;
@@ -763,6 +807,8 @@ int main(void)
         WITH_BROKER(test_subscriber_without_group_reads_everything_from_the_beginning),
         WITH_BROKER(test_subscriber_from_the_end_gives_only_what_comes_later),
         WITH_BROKER(test_subscriber_group_goes_on_behind_what_was_committed),
+        WITH_BROKER(test_subscriber_group_knows_where_it_began_in_an_empty_partition),
+        WITH_BROKER(test_subscriber_with_a_backlog_does_not_wait_for_its_queue),
         WITH_BROKER(test_subscriber_events_stay_valid_while_others_are_read),
         WITH_BROKER(test_subscriber_ends_while_thousands_of_messages_wait),
         WITH_BROKER(test_subscriber_survives_events_that_were_never_freed),
