@@ -163,17 +163,15 @@ int store_put_case(struct store *s, const char *topic, struct relais_slice dossi
                    const struct store_case *row,
                    struct relais_error *err) RELAIS_MUST_CHECK;
 /* Instead of a put, with or without a transaction: the row waits in memory, where
- * store_case sees it, until store_put_kept and a commit. false: there is no room or the
- * key is too long: it has to be put. Each row may dirty a page of its own, which is
- * memory: STORE_KEPT_PAGES cases at most, STORE_KEPT_MAX where the tree has no more pages
- * than that. */
-#define STORE_KEPT_PAGES 8192
-#define STORE_KEPT_MAX   (4 * STORE_KEPT_PAGES)
+ * store_case sees it, until store_put_kept and a commit. false: there is no room (at most
+ * STORE_KEPT_MAX cases) or the key is too long: it has to be put. */
+#define STORE_KEPT_MAX 8192
 bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
                      const struct store_case *row) RELAIS_MUST_CHECK;
 size_t store_kept(const struct store *s);
-/* In the open transaction: every row that waits. They wait on until its commit has gone
- * well. A case that waits is put in no other way meanwhile. */
+/* In the open transaction: every row that waits (each may dirty a page of its own, which
+ * is memory: STORE_KEPT_MAX). They wait on until its commit has gone well. A case that
+ * waits is put in no other way meanwhile. */
 int store_put_kept(struct store *s, struct relais_error *err) RELAIS_MUST_CHECK;
 int store_put_fact(struct store *s, const char id[37], const unsigned char digest[16],
                    struct relais_error *err) RELAIS_MUST_CHECK;

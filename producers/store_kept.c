@@ -15,17 +15,10 @@ struct kept_row {
     struct store_case row;
 };
 
-/* A row among those to be sorted: the first bytes in which their keys may differ. */
-struct sorted_row {
-    uint64_t head;
-    const struct kept_row *row;
-};
-
 struct store_kept {
-    size_t count, room;
+    size_t count;
     uint32_t slots[SLOTS]; /* row + 1; 0: free */
     struct kept_row rows[STORE_KEPT_MAX];
-    struct sorted_row sorted[STORE_KEPT_MAX];
 };
 
 /* The slot where the key is, or would be. */
@@ -63,15 +56,13 @@ bool store_kept_put(struct store *s, struct relais_slice key,
 
     if (key.len > KEY_MAX)
         return false;
-    if (!s->kept) {
+    if (!s->kept)
         s->kept = relais_zalloc(sizeof(*s->kept));
-        s->kept->room = STORE_KEPT_PAGES;
-    }
     slot = slot_of(s->kept, key);
     if (!*slot) {
         struct kept_row *r;
 
-        if (s->kept->count >= s->kept->room)
+        if (s->kept->count == STORE_KEPT_MAX)
             return false;
         r = &s->kept->rows[s->kept->count++];
         r->key_len = (uint32_t)key.len;
@@ -91,6 +82,12 @@ void store_kept_clear(struct store *s)
     memset(s->kept->slots, 0, sizeof(s->kept->slots));
     s->kept->count = 0;
 }
+
+/* A row among those to be sorted: the first bytes in which their keys may differ. */
+struct sorted_row {
+    uint64_t head;
+    const struct kept_row *row;
+};
 
 static int compare(const void *a, const void *b)
 {
@@ -118,36 +115,26 @@ static size_t common(const struct store_kept *kept)
     return len;
 }
 
-static void sort(struct store_kept *kept)
+static struct sorted_row *sort(const struct store_kept *kept)
 {
+    struct sorted_row *sorted = relais_alloc(kept->count * sizeof(*sorted));
     size_t from = common(kept);
 
     for (size_t i = 0; i < kept->count; i++) {
         const struct kept_row *r = &kept->rows[i];
-        uint64_t head = 0;
 
-        for (size_t j = from; j < from + sizeof(head); j++)
-            head = head << 8 | (j < r->key_len ? (unsigned char)r->key[j] : 0);
-        kept->sorted[i] = (struct sorted_row){head, r};
+        sorted[i] = (struct sorted_row){0, r};
+        for (size_t j = from; j < from + sizeof(sorted->head); j++)
+            sorted[i].head =
+                sorted[i].head << 8 | (j < r->key_len ? (unsigned char)r->key[j] : 0);
     }
-    qsort(kept->sorted, kept->count, sizeof(*kept->sorted), compare);
-}
-
-/* How many may wait from now on. */
-static int find_room(struct store *s)
-{
-    MDB_stat tree;
-    int code = mdb_stat(s->write, s->table[STORE_CASE], &tree);
-
-    if (!code)
-        s->kept->room = tree.ms_leaf_pages + tree.ms_branch_pages <= STORE_KEPT_PAGES
-                            ? STORE_KEPT_MAX
-                            : STORE_KEPT_PAGES;
-    return code;
+    qsort(sorted, kept->count, sizeof(*sorted), compare);
+    return sorted;
 }
 
 int store_put_kept(struct store *s, struct relais_error *err)
 {
+    struct sorted_row *sorted;
     MDB_cursor *cursor;
     int code;
 
@@ -156,9 +143,9 @@ int store_put_kept(struct store *s, struct relais_error *err)
     code = mdb_cursor_open(s->write, s->table[STORE_CASE], &cursor);
     if (code)
         return store_error(s, code, "dossier", err);
-    sort(s->kept);
+    sorted = sort(s->kept);
     for (size_t i = 0; i < s->kept->count && !code; i++) {
-        const struct kept_row *r = s->kept->sorted[i].row;
+        const struct kept_row *r = sorted[i].row;
         struct relais_slice bytes = store_case_bytes(&r->row);
         MDB_val k = {r->key_len, (void *)(uintptr_t)r->key};
         MDB_val v = {bytes.len, (void *)(uintptr_t)bytes.ptr};
@@ -166,8 +153,7 @@ int store_put_kept(struct store *s, struct relais_error *err)
         code = mdb_cursor_put(cursor, &k, &v, 0);
     }
     mdb_cursor_close(cursor);
-    if (!code)
-        code = find_room(s);
+    free(sorted);
     s->kept_put = code == 0;
     return code ? store_error(s, code, "dossier", err) : 0;
 }

@@ -364,28 +364,6 @@ static void test_cases_wait_on_when_they_could_not_be_written(void **state)
     assert_int_equal(case_of(*state, "d1", &found).sequence, 5);
 }
 
-/* So many wait, and no more. */
-static void fill(struct store *s, int count)
-{
-    const struct store_case row = {1, 2, ""};
-    char dossier[16];
-
-    for (int i = 0; i < count; i++) {
-        snprintf(dossier, sizeof(dossier), "d%d", i);
-        assert_true(store_keep_case(s, "t", relais_slice_str(dossier), &row));
-    }
-    assert_false(store_keep_case(s, "t", RELAIS_SLICE("one more"), &row));
-}
-
-static void put_kept(struct store *s)
-{
-    struct relais_error err = RELAIS_ERROR_INIT;
-
-    assert_int_equal(store_begin(s, &err), 0);
-    assert_int_equal(store_put_kept(s, &err), 0);
-    assert_int_equal(store_commit(s, &err), 0);
-}
-
 static void test_cases_that_find_no_room_have_to_be_put(void **state)
 {
     const struct store_case row = {1, 2, ""};
@@ -394,29 +372,12 @@ static void test_cases_that_find_no_room_have_to_be_put(void **state)
     memset(dossier, 'x', sizeof(dossier));
     assert_false(store_keep_case(*state, "t",
                                  (struct relais_slice){dossier, sizeof(dossier)}, &row));
-    fill(*state, STORE_KEPT_PAGES);
-    assert_true(store_keep_case(*state, "t", RELAIS_SLICE("d1"), &row));
-}
-
-/* Rows that wait dirty no more pages than the tree has. */
-static void test_more_cases_may_wait_while_the_tree_is_small(void **state)
-{
-    struct relais_error err = RELAIS_ERROR_INIT;
-    const struct store_case row = {1, 2, "01234567:some position of a log"};
-    char dossier[100];
-
-    fill(*state, STORE_KEPT_PAGES);
-    put_kept(*state);
-    fill(*state, STORE_KEPT_MAX);
-    assert_int_equal(store_begin(*state, &err), 0);
-    for (int i = 0; i < 40 * STORE_KEPT_PAGES; i++) {
-        snprintf(dossier, sizeof(dossier), "e%080d", i);
-        assert_int_equal(
-            store_put_case(*state, "t", relais_slice_str(dossier), &row, &err), 0);
+    for (int i = 0; i < STORE_KEPT_MAX; i++) {
+        snprintf(dossier, sizeof(dossier), "d%d", i);
+        assert_true(store_keep_case(*state, "t", relais_slice_str(dossier), &row));
     }
-    assert_int_equal(store_put_kept(*state, &err), 0);
-    assert_int_equal(store_commit(*state, &err), 0);
-    fill(*state, STORE_KEPT_PAGES);
+    assert_false(store_keep_case(*state, "t", RELAIS_SLICE("one more"), &row));
+    assert_true(store_keep_case(*state, "t", RELAIS_SLICE("d1"), &row));
 }
 
 int main(void)
@@ -439,7 +400,6 @@ int main(void)
         STORE(test_cases_that_wait_are_seen_and_written_with_the_next_commit),
         STORE(test_cases_wait_on_when_they_could_not_be_written),
         STORE(test_cases_that_find_no_room_have_to_be_put),
-        STORE(test_more_cases_may_wait_while_the_tree_is_small),
     };
     int rc;
 
