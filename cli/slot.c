@@ -1,15 +1,23 @@
 /* relais slot: the replication slot of a PostgreSQL source. */
 #include "cli/commands.h"
+#include "connectors/pg_progress.h"
 #include "connectors/pg_slot.h"
+#include "producers/depot.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SQL_MAX 16384
+
+#define WRITTEN_SINCE                                                                    \
+    "des lignes ont été écrites depuis que le slot est fait : arrêter les "          \
+    "applications, "                                                                     \
+    "puis relais slot drop --oui, create, resnapshot"
 
 static void print_lsn(const char *what, uint64_t lsn)
 {
@@ -55,9 +63,16 @@ static int need_publication(struct cli *cli, struct pg_slot *s, struct pg_conn *
     int wanted = pg_slot_publication_sql(s, c, &sql, err);
     int rc = wanted < 0 ? -1 : 0;
 
-    if (wanted > 0 && cli_value(cli, "publication")) {
+    /* what it publishes, and then which tables */
+    for (int i = 0; i < 2 && wanted > 0 && cli_value(cli, "publication"); i++) {
+        wanted = -1;
         rc = pg_conn_run(c, "connector.publication", sql.data, err);
-    } else if (wanted > 0) {
+        relais_buf_clear(&sql);
+        if (rc == 0)
+            rc = wanted = pg_slot_publication_sql(s, c, &sql, err);
+    }
+    rc = rc < 0 ? -1 : 0;
+    if (wanted > 0) {
         printf("à passer d'abord, par le propriétaire des tables (ou --publication) :\n"
                "  %s;\n",
                sql.data);
@@ -92,13 +107,38 @@ static int need_replication(struct pg_conn *c, struct relais_error *err)
     return rc;
 }
 
+/* What changed before a slot was made never comes by it: objects that were published from
+ * another are read again. */
+static int load_again(const struct pg_slot *s, bool only_if_loaded,
+                      struct relais_error *err)
+{
+    char path[PATH_MAX], position[64];
+    uint64_t lsn = 0;
+
+    if (snprintf(path, sizeof(path), "%s/chargement.%s",
+                 relais_conf_text(s->conf, "relais", "state"),
+                 s->name) >= (int)sizeof(path))
+        return relais_error_set(err, RELAIS_E_CONF_VALUE, "[relais] state",
+                                "chemin trop long");
+    if (only_if_loaded && access(path, F_OK) && errno == ENOENT)
+        return 0;
+    if (relais_depot_position(s->conf, position, err))
+        return -1;
+    lsn = strtoull(position, NULL, 16); /* up to the first `/` */
+    if (pg_progress_again(path, lsn, err))
+        return -1;
+    printf("%s : tous les objets seront relus au prochain départ\n", s->name);
+    return 0;
+}
+
 static int create(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                   struct relais_error *err)
 {
-    return need_replication(c, err) || need_publication(cli, s, c, err) ||
-                   pg_slot_create(s, c, err)
-               ? -1
-               : 0;
+    if (need_replication(c, err) || need_publication(cli, s, c, err) ||
+        pg_slot_create(s, c, err))
+        return -1;
+    return relais_conf_text(s->conf, "connector", "mapping") ? load_again(s, true, err)
+                                                             : 0;
 }
 
 /* ---- what loses something ------------------------------------------------------------
@@ -121,7 +161,11 @@ static int advance(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
     uint64_t lsn;
 
     if (!to || !pg_lsn_parse(to, &lsn))
-        return relais_error_set(err, RELAIS_E_USAGE, "slot", "advance --vers 0/16B3748");
+        return relais_error_set(err, RELAIS_E_USAGE, "slot",
+                                "advance --vers LSN : %s (confirmé à %" PRIX64
+                                "/%08" PRIX64 " ; une position s'écrit comme cela)",
+                                to ? "ce n'en est pas une" : "jusqu'où",
+                                s->origin.lsn >> 32, s->origin.lsn & UINT32_MAX);
     if (lsn > s->origin.lsn && !cli_value(cli, "force"))
         return relais_error_set(err, RELAIS_E_USAGE, "slot",
                                 "Kafka n'a acquitté que jusqu'à %" PRIX64 "/%08" PRIX64
@@ -130,21 +174,43 @@ static int advance(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
     return pg_slot_advance(s, c, to, err);
 }
 
-/* Rows that are given again must come before all that the slot gives: it is made, and
- * nobody has read from it. */
-static int need_unread(const struct pg_slot *s, struct pg_conn *c,
+/* Rows that are given again must come before all that the slot gives: it is made, nobody
+ * has read from it, and it has nothing to give yet. xid_out: whoever has this one or a
+ * later one may have written since. */
+static int need_unread(const struct pg_slot *s, struct pg_conn *c, char xid_out[24],
                        struct relais_error *err)
 {
+    const char *params[] = {s->name, s->publication};
     struct pg_slot_state state;
+    PGresult *r;
+    int given;
 
     if (pg_slot_look(s, c, &state, err))
         return -1;
-    if (state.exists && state.ours && !state.active && state.confirmed > s->origin.lsn)
-        return 0;
-    return relais_error_set(
-        err, RELAIS_E_USAGE, "slot",
-        "d'abord un slot neuf, que la source n'a pas lu : drop --oui, "
-        "create, puis resnapshot avant de la relancer");
+    if (!state.exists || !state.ours || state.active || state.confirmed <= s->origin.lsn)
+        return relais_error_set(
+            err, RELAIS_E_USAGE, "slot",
+            "d'abord un slot neuf, que la source n'a pas lu : drop --oui, "
+            "create, puis resnapshot avant de la relancer");
+    r = pg_conn_exec(c, "connector.slot",
+                     "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8 % "
+                     "4294967296",
+                     NULL, 0, err);
+    if (!r)
+        return -1;
+    snprintf(xid_out, 24, "%s", PQgetvalue(r, 0, 0));
+    PQclear(r);
+    /* a row inserted, in pgoutput's words */
+    r = pg_conn_exec(c, "connector.slot",
+                     "SELECT FROM pg_logical_slot_peek_binary_changes($1, NULL, NULL, "
+                     "'proto_version', '1', 'publication_names', quote_ident($2)) WHERE "
+                     "get_byte(data, 0) = ascii('I') LIMIT 1",
+                     params, 2, err);
+    given = r ? PQntuples(r) : -1;
+    PQclear(r);
+    if (given <= 0)
+        return given;
+    return relais_error_set(err, RELAIS_E_USAGE, "slot", WRITTEN_SINCE);
 }
 
 /* An outbox has no state to read: rows that are still there are written once more, under
@@ -154,7 +220,8 @@ static int print_again(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                        struct relais_error *err)
 {
     const char *since = cli_value(cli, "depuis"), *order = cli_value(cli, "ordre");
-    const char *params[] = {s->tables[0].schema, s->tables[0].name, s->name};
+    char xid[24];
+    const char *params[] = {s->tables[0].schema, s->tables[0].name, xid};
     PGresult *r;
 
     if (!s->table_count)
@@ -162,13 +229,12 @@ static int print_again(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
             err, RELAIS_E_USAGE, "slot",
             "des messages (connector.prefix) ne se relisent pas : les "
             "émettre à nouveau, sous les mêmes id");
-    if (need_unread(s, c, err))
+    if (need_unread(s, c, xid, err))
         return -1;
     r = pg_conn_exec(
         c, "outbox",
         "SELECT format('%I.%I', $1::text, $2::text), "
-        "string_agg(quote_ident(attname), ', ' ORDER BY attnum), (SELECT "
-        "catalog_xmin FROM pg_replication_slots WHERE slot_name = $3) FROM "
+        "string_agg(quote_ident(attname), ', ' ORDER BY attnum), $3::text FROM "
         "pg_attribute WHERE attrelid = format('%I.%I', $1, $2)::regclass AND "
         "attnum > 0 AND NOT attisdropped AND attgenerated = ''",
         params, 3, err);
@@ -184,8 +250,7 @@ static int print_again(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
         "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE;\n"
         "DO $relais$ BEGIN\n"
         "  IF EXISTS (SELECT FROM %s WHERE age(xmin) <= age('%s'::xid)) THEN\n"
-        "    RAISE EXCEPTION 'des lignes ont été écrites depuis que le slot est fait : "
-        "arrêter l''application, puis relais slot drop --oui, create, resnapshot';\n"
+        "    RAISE EXCEPTION '%s';\n"
         "  END IF;\n"
         "END $relais$;\n"
         "WITH encore AS (DELETE FROM %s WHERE %s\n"
@@ -197,7 +262,7 @@ static int print_again(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
         since && order ? ""
                        : "-- --depuis : lesquelles manquent ; --ordre : dans quel ordre "
                          "elles furent écrites\n",
-        PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 2),
+        PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 2), WRITTEN_SINCE,
         PQgetvalue(r, 0, 0), since ? since : "…", PQgetvalue(r, 0, 0),
         PQgetvalue(r, 0, 1), PQgetvalue(r, 0, 1), order ? order : "…");
     PQclear(r);
@@ -208,21 +273,17 @@ static int print_again(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
 static int resnapshot(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                       struct relais_error *err)
 {
-    char path[PATH_MAX];
+    struct pg_slot_state state;
 
     if (!relais_conf_text(s->conf, "connector", "mapping"))
         return print_again(cli, s, c, err);
-    if (snprintf(path, sizeof(path), "%s/chargement.%s",
-                 relais_conf_text(s->conf, "relais", "state"),
-                 s->name) >= (int)sizeof(path))
-        return relais_error_set(err, RELAIS_E_CONF_VALUE, "[relais] state",
-                                "chemin trop long");
-    if (unlink(path) && errno != ENOENT)
-        return relais_error_set(err, RELAIS_E_IO, "chargement", "%s", strerror(errno));
-    if (pg_origin_forget(&s->origin, err))
+    if (pg_slot_look(s, c, &state, err))
         return -1;
-    printf("%s : tous les objets seront relus au prochain départ\n", s->name);
-    return 0;
+    if (state.active)
+        return relais_error_set(
+            err, RELAIS_E_USAGE, "slot",
+            "le slot est lu en ce moment : arrêter d'abord la source");
+    return load_again(s, false, err) || pg_origin_forget(&s->origin, err) ? -1 : 0;
 }
 
 /* ---- the command ---------------------------------------------------------------------

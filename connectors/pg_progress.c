@@ -121,3 +121,16 @@ int pg_progress_write(const char *path, const struct pg_progress *progress,
         return io_error(err, "rename");
     return 0;
 }
+
+int pg_progress_again(const char *path, uint64_t lsn, struct relais_error *err)
+{
+    struct pg_progress progress;
+
+    if (pg_progress_read(path, &progress, err))
+        return -1;
+    progress.phase = PG_PHASE_NONE;
+    progress.cursor[0] = '\0';
+    if (progress.lsn <= lsn)
+        progress.lsn = lsn + 1;
+    return pg_progress_write(path, &progress, err);
+}

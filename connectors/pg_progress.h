@@ -13,7 +13,7 @@
 #include "core/buf.h"
 
 enum pg_phase {
-    PG_PHASE_NONE,   /* never started */
+    PG_PHASE_NONE,   /* never started, or pg_progress_again() */
     PG_PHASE_LOAD,   /* all objects, the first time */
     PG_PHASE_RELOAD, /* all objects once more: a table was emptied, or too much changed */
     PG_PHASE_STREAM, /* done: changes only */
@@ -33,6 +33,10 @@ struct pg_progress {
 /* phase NONE where there is no file. */
 int pg_progress_read(const char *path, struct pg_progress *out,
                      struct relais_error *err) RELAIS_MUST_CHECK;
+/* All objects are to be read once more; those records come after every one of before.
+ * lsn: of the last commit that was published, as far as known. */
+int pg_progress_again(const char *path, uint64_t lsn,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
 /* Durable when it returns 0. */
 int pg_progress_write(const char *path, const struct pg_progress *progress,
                       struct relais_error *err) RELAIS_MUST_CHECK;

@@ -155,41 +155,66 @@ static int look_publication(const struct pg_slot *s, struct pg_conn *c, bool *al
     return rc;
 }
 
-/* 1: published under its own name. */
+/* 1: published under its own name. *by_root_out: it has partitions, and the publication
+ * is to name them by their root. */
 static int look_table(const struct pg_slot *s, struct pg_conn *c,
-                      const struct pg_slot_table *t, struct relais_error *err)
+                      const struct pg_slot_table *t, bool *by_root_out,
+                      struct relais_error *err)
 {
-    static const char sql[] = "SELECT FROM pg_publication_tables WHERE pubname = $1 AND "
-                              "schemaname = $2 AND tablename = $3";
+    static const char sql[] =
+        "SELECT EXISTS (SELECT FROM pg_publication_tables WHERE pubname = $1 AND "
+        "schemaname = $2 AND tablename = $3), c.relkind = 'p' AND NOT EXISTS (SELECT "
+        "FROM pg_publication WHERE pubname = $1 AND pubviaroot) FROM pg_class c JOIN "
+        "pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $2 AND c.relname = "
+        "$3 AND c.relkind IN ('r', 'p')";
     const char *params[] = {s->publication, t->schema, t->name};
     PGresult *r = pg_conn_exec(c, "connector.publication", sql, params, 3, err);
-    int rc = r ? PQntuples(r) > 0 : -1;
+    int rc = -1;
 
+    if (r && PQntuples(r) == 0)
+        relais_error_set(err, RELAIS_E_PG_SCHEMA, "connector.table",
+                         "no table %.63s in the schema %.63s", t->name, t->schema);
+    else if (r)
+        rc = PQgetvalue(r, 0, 0)[0] == 't';
+    *by_root_out = *by_root_out || (rc >= 0 && PQgetvalue(r, 0, 1)[0] == 't');
     PQclear(r);
     return rc;
+}
+
+/* ` WITH (...)` of a new publication, ` SET (...)` of one that is there. */
+static int add_options(const struct pg_slot *s, bool there, bool all, bool by_root,
+                       struct relais_buf *sql)
+{
+    const char *publish = there && all ? NULL
+                          : s->changes ? "publish = 'insert, update, delete, truncate'"
+                          : there || s->table_count ? "publish = 'insert'"
+                                                    : NULL;
+
+    if (!publish && !by_root)
+        return 0;
+    return relais_buf_printf(sql, " %s (%s%s%s)", there ? "SET" : "WITH",
+                             publish ? publish : "", publish && by_root ? ", " : "",
+                             by_root ? "publish_via_partition_root = true" : "");
 }
 
 int pg_slot_publication_sql(const struct pg_slot *s, struct pg_conn *c,
                             struct relais_buf *sql, struct relais_error *err)
 {
-    bool all, first = true;
+    bool all, by_root = false, first = true;
     int there = look_publication(s, c, &all, err), rc;
+    size_t begun;
 
     if (there < 0)
         return -1;
     rc = relais_buf_add_str(sql, there ? "ALTER PUBLICATION " : "CREATE PUBLICATION ") ||
          add_name(sql, c, s->publication);
-    if (there && !all && !rc)
-        return relais_buf_add_str(sql, " SET (publish = 'insert, update, delete, "
-                                       "truncate')")
-                   ? -1
-                   : 1;
+    begun = sql->len;
     for (size_t i = 0; i < s->table_count && !rc; i++) {
-        int published = there ? look_table(s, c, &s->tables[i], err) : 0;
+        int published = look_table(s, c, &s->tables[i], &by_root, err);
 
         if (published < 0)
             return -1;
-        if (published)
+        if (there && published)
             continue;
         rc = relais_buf_add_str(sql, !first  ? ", "
                                      : there ? " ADD TABLE "
@@ -198,6 +223,13 @@ int pg_slot_publication_sql(const struct pg_slot *s, struct pg_conn *c,
              add_name(sql, c, s->tables[i].name);
         first = false;
     }
+    if (there &&
+        (!all || by_root)) { /* one statement at a time: tables are looked at after */
+        sql->len = begun;
+        first = false;
+    }
+    if (!rc && (!there || !all || by_root))
+        rc = add_options(s, there, all, by_root, sql);
     if (rc)
         return relais_error_set(err, RELAIS_E_LIMIT, "connector.publication",
                                 "names too long");

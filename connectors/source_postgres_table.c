@@ -422,7 +422,8 @@ static int start(struct source_table *t, struct relais_error *err)
          pg_mapping_check_identity(t->objects.mapping, t->objects.conn, err)))
         return -1;
     if (t->progress.phase == PG_PHASE_NONE) { /* the load begins where the log does */
-        t->progress.lsn = slot.confirmed;
+        if (slot.confirmed > t->progress.lsn)
+            t->progress.lsn = slot.confirmed;
         t->progress.phase = t->objects.mapping->fact ? PG_PHASE_STREAM : PG_PHASE_LOAD;
     }
     t->read_lsn = t->progress.lsn ? t->progress.lsn - 1 : 0;

@@ -33,17 +33,15 @@ static int by_number(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-int relais_depot_list(const struct relais_conf *conf,
-                      int (*each)(void *user, const struct relais_depot_row *row),
-                      void *user, struct relais_error *err)
+/* *out NULL: there is no state. */
+static int open_state(const struct relais_conf *conf, struct store **out,
+                      struct relais_error *err)
 {
     const char *dir = relais_conf_text(conf, "relais", "state");
     const char *source = relais_conf_text(conf, "relais", "source");
-    struct list list = {NULL, 0, 0};
-    struct store *store;
     char path[4096];
-    int rc = -1;
 
+    *out = NULL;
     if (!dir || !source)
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "[relais]",
                                 "state and source must be given");
@@ -52,17 +50,42 @@ int relais_depot_list(const struct relais_conf *conf,
                                 "path too long");
     if (access(path, F_OK) && errno == ENOENT)
         return 0;
-    store = store_open(dir, source, false, err);
-    if (!store || store_files(store, keep, &list, err))
-        goto out;
+    *out = store_open(dir, source, false, err);
+    return *out ? 0 : -1;
+}
+
+int relais_depot_list(const struct relais_conf *conf,
+                      int (*each)(void *user, const struct relais_depot_row *row),
+                      void *user, struct relais_error *err)
+{
+    struct list list = {NULL, 0, 0};
+    struct store *store;
+    int rc = open_state(conf, &store, err);
+
+    if (store && rc == 0)
+        rc = store_files(store, keep, &list, err);
     if (list.count)
         qsort(list.rows, list.count, sizeof(*list.rows), by_number);
-    rc = 0;
     for (size_t i = 0; i < list.count && rc == 0; i++)
         rc = each(user, &list.rows[i].row);
-out:
     store_close(store);
     free(list.rows);
+    return rc;
+}
+
+int relais_depot_position(const struct relais_conf *conf, char out[64],
+                          struct relais_error *err)
+{
+    char kept[STORE_POSITION_MAX] = "";
+    struct store *store;
+    const char *colon;
+    int rc = open_state(conf, &store, err);
+
+    if (store && rc == 0)
+        rc = store_position(store, kept, err);
+    store_close(store);
+    colon = strchr(kept, ':');
+    snprintf(out, 64, "%s", colon ? colon + 1 : "");
     return rc;
 }
 

@@ -29,7 +29,7 @@ topic_is() {
 lost() {
 	pg sql "CREATE TABLE plein AS SELECT repeat('x', 1000) FROM generate_series(1, 2000)"
 	pg sql 'DROP TABLE plein'; pg sql 'SELECT pg_switch_wal()'; pg sql CHECKPOINT
-	[ "$(pg sql 'SELECT wal_status FROM pg_replication_slots')" = lost ]
+	[ "$(pg sql 'SELECT wal_status FROM pg_replication_slots WHERE slot_name LIKE $$relais%$$')" = lost ]
 }
 tells() { # WORD...: the source ends with 78 and these words
 	local word
@@ -58,6 +58,7 @@ pg sql "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'"; pg sql 'SELECT pg_relo
 check 'more WAL than max_slot_wal_keep_size' wait_for 60 lost
 check 'the source says what is missing and how to go on' tells 'code=SLOT_LOST' 'missing' 'drop FILE.ini --oui' 'resnapshot'
 pg sql 'ALTER SYSTEM RESET max_slot_wal_keep_size'; pg sql 'SELECT pg_reload_conf()' >/dev/null
+pg sql "SELECT pg_create_logical_replication_slot('retard', 'pgoutput')" >/dev/null # of another use, and behind
 check 'the lost slot itself: first a new one' exits 78 "$relais" slot resnapshot "$ini" "${missing[@]}"
 check 'drop and create' new_slot
 again; check 'without condition and order the SQL cannot be run by mistake' refused 'does not exist'

@@ -41,13 +41,20 @@ goes_on() { source_runs && level; }
 
 check 'without a slot the source says how to make it' stops SLOT_MISSING 'relais slot create'
 check 'it is made' slot create
+sed 's/{"$value": "RSA"}/{"$value": "RSB"}/' docs/exemples/webrsa-source.json >"$work/wrong.json"
+right=("${options[@]}")
+options+=(-X "connector.mapping=$work/wrong.json")
+check 'with a wrong mapping all is parked' source_runs
+options=("${right[@]}")
+slot resnapshot >"$work/again.txt"
+check 'resnapshot' grep -q 'relus au prochain' "$work/again.txt"
 check 'the topic is what the tables are' goes_on
 
 change
 pg sql "SELECT pg_drop_replication_slot('relais_dep93_essai')" >/dev/null
 check 'a slot that was dropped is told, with what is missing' stops SLOT_MISSING 'missing' 'relais slot create' 'resnapshot'
-check 'create' slot create
-check 'resnapshot' slot resnapshot
+slot create >"$work/create.txt"
+check 'create reads all again by itself' grep -q 'relus au prochain' "$work/create.txt"
 check 'after that the topic is what the tables are' goes_on
 
 change
