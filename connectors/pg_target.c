@@ -323,7 +323,7 @@ int pg_target_check(const struct pg_target *t, const struct relais_value *open,
 /* ---- rows ----------------------------------------------------------------------------
  */
 
-/* Its answer is left to pg_conn_result. */
+/* The answer of the COPY before is taken, its own is left. */
 static int send_rows(struct pg_conn *c, const char *what, const char *sql,
                      const struct relais_buf *rows, const char **unanswered,
                      struct relais_error *err)

@@ -105,10 +105,11 @@ static int send_merge(const struct pg_targets *ts, struct pg_conn *c,
     for (size_t i = 0; i < ts->count && !rc; i++) {
         const struct pg_target *t = ts->list[i];
         const char *one = pg_target_merge_sql(t);
+        bool count = ts->way == PG_WAY_MERGE && t->count_sql;
 
-        if (one &&
-            (relais_buf_add_str(&sql, one) || (ts->way == PG_WAY_MERGE && t->count_sql &&
-                                               relais_buf_add_str(&sql, t->count_sql))))
+        /* relais_recus first, as by COPY: two sinks that write the same wait in order */
+        if (one && ((count && relais_buf_add_str(&sql, t->count_sql)) ||
+                    relais_buf_add_str(&sql, one)))
             rc = relais_error_set(err, RELAIS_E_LIMIT, "merge", "statements too long");
     }
     if (!rc && !PQsendQuery(pg_conn_raw(c), sql.data))

@@ -111,6 +111,7 @@ struct batch {
  * would wait with it. */
 struct question {
     bool asked; /* the thread is to be joined */
+    bool wakes; /* asked for the sake of being answered: keep_fetching() */
     pthread_t thread;
     atomic_bool answered; /* below is ours again */
     uint64_t generation;  /* of the subscriber when it was asked */

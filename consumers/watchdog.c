@@ -14,9 +14,7 @@
 #define MISSING_US       INT64_C(30000000)
 #define STALL_MS         60000
 #define COMMITS_FAIL_US  INT64_C(30000000)
-#define QUEUE_MIN        4000 /* messages: fewer are no backlog */
-
-#define QUEUE_BACKOFF_SINCE 0x02020000
+#define QUEUE_MIN        200 /* messages: fewer are no backlog */
 
 /* ---- the brokers are asked ---- */
 
@@ -57,6 +55,7 @@ static struct question *question(struct subscriber *sub)
 
     q->ends = rd_kafka_topic_partition_list_new((int)sub->part_count + 1);
     q->times = rd_kafka_topic_partition_list_new((int)sub->part_count + 1);
+    q->wakes = false;
     return q;
 }
 
@@ -107,6 +106,7 @@ static void keep_fetching(struct subscriber *sub)
         return;
     sub->queue_peak = waiting;
     q = question(sub);
+    q->wakes = true;
     for (size_t i = 0; i < sub->part_count; i++)
         if (sub->parts[i]->assigned && !sub->parts[i]->denied)
             rd_kafka_topic_partition_list_add(q->ends, sub->parts[i]->topic,
@@ -129,11 +129,20 @@ static bool waits(const struct subscriber *sub, const struct part *part, int64_t
            end > low;
 }
 
-static int stalled(const struct subscriber *sub, const struct part *part, int64_t end,
+/* Did librdkafka give, or will at once, what was not read yet? */
+static bool unread(const struct subscriber *sub)
+{
+    return rd_kafka_queue_length(sub->queue) ||
+           (sub->batch && sub->batch->at < sub->batch->count);
+}
+
+static int stalled(const struct subscriber *sub, struct part *part, int64_t end,
                    int64_t now_us, struct relais_error *err)
 {
     int64_t stall_ms = sub->options.stall_ms ? sub->options.stall_ms : STALL_MS;
 
+    if (unread(sub)) /* its events may be among them */
+        part->watch_since_us = now_us;
     if (part->position != part->watch_position ||
         now_us - part->watch_since_us < stall_ms * 1000 || !waits(sub, part, end))
         return 0;
@@ -171,7 +180,7 @@ static int take_answer(struct subscriber *sub, int64_t now_us, struct relais_err
     int rc = 0;
 
     pthread_join(q->thread, NULL);
-    if (q->generation == sub->generation) {
+    if (q->generation == sub->generation && !q->wakes) {
         if (!q->times_code)
             anchor_answer(sub, q->times);
         rc = take_ends(sub, q->ends, now_us, err);
@@ -246,10 +255,12 @@ int watchdog_tick(struct subscriber *sub, struct relais_error *err)
         take_answer(sub, now_us, err))
         return -1;
     if (now_us - sub->tick_us < TICK_US) {
-        if (rd_kafka_version() < QUEUE_BACKOFF_SINCE)
+        if (rd_kafka_version() < RELAIS_KAFKA_QUEUE_BACKOFF)
             keep_fetching(sub);
         return 0;
     }
+    if (sub->question.asked) /* as soon as it is back */
+        return 0;
     /* nobody polled for long: what stood still meanwhile says nothing */
     for (size_t i = 0; now_us - sub->tick_us > 3 * TICK_US && i < sub->part_count; i++)
         sub->parts[i]->watch_position = -2;
@@ -259,8 +270,7 @@ int watchdog_tick(struct subscriber *sub, struct relais_error *err)
     if (check_missing(sub, now_us, err))
         return -1;
     probe(sub);
-    if (!sub->question.asked)
-        ask_brokers(sub, now_us);
+    ask_brokers(sub, now_us);
     if (!sub->group && sub->tick_count % NEW_PARTS_TICKS == 0) {
         struct relais_error away = RELAIS_ERROR_INIT;
 

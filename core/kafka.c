@@ -39,9 +39,6 @@ static const struct setting settings[] = {
     {"enable.partition.eof", "true", CONSUMER, false},
     {"check.crcs", "true", CONSUMER, false},
     {"queued.max.messages.kbytes", "8192", CONSUMER, false},
-#if RD_KAFKA_VERSION >= 0x020200ff
-    {"fetch.queue.backoff.ms", "10", CONSUMER, false},
-#endif
 };
 
 #define SETTING_COUNT (sizeof(settings) / sizeof(settings[0]))
@@ -153,6 +150,10 @@ rd_kafka_conf_t *relais_kafka_conf(const struct relais_conf *conf,
         if (settings[i].roles & 1u << role &&
             set(kconf, settings[i].name, settings[i].value, err))
             goto fail;
+    if (role == RELAIS_KAFKA_CONSUMER &&
+        rd_kafka_version() >= RELAIS_KAFKA_QUEUE_BACKOFF &&
+        set(kconf, "fetch.queue.backoff.ms", "10", err))
+        goto fail;
     for (size_t i = 0; relais_conf_pair(conf, "kafka", i, &name, &value); i++) {
         if (ends_with(name, "_file")) {
             if (set_secret(kconf, name, value, err))

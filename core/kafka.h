@@ -9,6 +9,10 @@
 
 #include "core/conf.h"
 
+/* The version that looks at a full fetch queue every fetch.queue.backoff.ms; those before
+ * it once a second. */
+#define RELAIS_KAFKA_QUEUE_BACKOFF 0x02020000
+
 #include <librdkafka/rdkafka.h>
 
 enum relais_kafka_role {
