@@ -215,10 +215,17 @@ static int look_up(struct pg_mapped_table *t, struct pg_conn *c, struct relais_e
     static const char sql[] =
         "SELECT (SELECT nspname FROM pg_namespace n WHERE n.oid = c.relnamespace), "
         "c.relname, a.attname, coalesce(b.typname, t.typname), "
-        "c.relreplident = 'f' OR EXISTS (SELECT 1 FROM pg_index i WHERE "
-        "i.indrelid = c.oid AND a.attnum = ANY (i.indkey::int2[]) AND "
-        "CASE c.relreplident WHEN 'd' THEN i.indisprimary "
-        "WHEN 'i' THEN i.indisreplident ELSE false END) "
+        "NOT EXISTS (SELECT FROM (SELECT c.oid WHERE c.relkind = 'r' UNION ALL SELECT "
+        "relid FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p' AND isleaf) l (oid) "
+        "JOIN pg_class p ON p.oid = l.oid WHERE p.relreplident <> 'f' AND NOT EXISTS "
+        "(SELECT FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND "
+        "k.attname = a.attname WHERE i.indrelid = p.oid AND k.attnum = ANY "
+        "(i.indkey::int2[]) AND CASE p.relreplident WHEN 'd' THEN i.indisprimary WHEN "
+        "'i' THEN i.indisreplident ELSE false END)), "
+        "a.attnotnull AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND "
+        "i.indisunique AND i.indisvalid AND i.indpred IS NULL AND CASE c.relkind WHEN "
+        "'p' THEN a.attnum = ANY (i.indkey::int2[]) ELSE i.indnkeyatts = 1 AND "
+        "i.indkey[0] = a.attnum END) "
         "FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 "
         "AND NOT a.attisdropped JOIN pg_type t ON t.oid = a.atttypid "
         "LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype "
@@ -246,6 +253,7 @@ static int look_up(struct pg_mapped_table *t, struct pg_conn *c, struct relais_e
         copy_name(t->columns[i].name, PQgetvalue(r, (int)i, 2));
         copy_name(t->columns[i].type, PQgetvalue(r, (int)i, 3));
         t->columns[i].in_identity = PQgetvalue(r, (int)i, 4)[0] == 't';
+        t->columns[i].unique = PQgetvalue(r, (int)i, 5)[0] == 't';
     }
     PQclear(r);
     return t->column_count ? 0
@@ -256,7 +264,7 @@ static int look_up(struct pg_mapped_table *t, struct pg_conn *c, struct relais_e
 static int check_columns(const struct pg_mapping *m, struct relais_error *err)
 {
     static const char *const technical[] = {"int2", "int4", "int8", "uuid", NULL};
-    const char *type;
+    const struct pg_mapped_column *key;
     size_t i = 0;
 
     for (const struct pg_mapped_table *t = m->tables; t < m->tables + m->table_count;
@@ -274,15 +282,20 @@ static int check_columns(const struct pg_mapping *m, struct relais_error *err)
             if (!pg_mapping_column(t, w->name))
                 return column_absent(t, w->name, err);
     }
-    type = pg_mapping_column(m->root, m->root->key)->type;
-    while (technical[i] && strcmp(technical[i], type) != 0)
+    key = pg_mapping_column(m->root, m->root->key);
+    while (technical[i] && strcmp(technical[i], key->type) != 0)
         i++;
-    return technical[i]
-               ? 0
-               : relais_error_set(err, RELAIS_E_CONF_VALUE, WHERE,
-                                  "key %.40s of the root is %.40s: an integer or "
-                                  "a uuid is needed",
-                                  m->root->key, type);
+    if (!technical[i])
+        return relais_error_set(err, RELAIS_E_CONF_VALUE, WHERE,
+                                "key %.40s of the root is %.40s: an integer or "
+                                "a uuid is needed",
+                                m->root->key, key->type);
+    return key->unique ? 0
+                       : relais_error_set(err, RELAIS_E_CONF_VALUE, WHERE,
+                                          "key %.40s of the root may be there twice or "
+                                          "null: its primary key, or a column that is "
+                                          "UNIQUE and NOT NULL",
+                                          m->root->key);
 }
 
 int pg_mapping_bind(struct pg_mapping *m, struct pg_conn *c, struct relais_error *err)

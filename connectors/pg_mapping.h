@@ -37,6 +37,7 @@ struct pg_mapped_column {
     char name[64];
     char type[64];    /* of a domain: its base type */
     bool in_identity; /* a deleted or updated row's old value is told */
+    bool unique;      /* and not null: one row a value */
 };
 
 struct pg_mapped_table {

@@ -69,6 +69,37 @@ int pg_writing_begin(struct pg_writing *w, struct pg_conn *c, const char *schema
                : 0;
 }
 
+int pg_writing_alone(const struct pg_writing *w, struct pg_conn *c, const char *schema,
+                     const char *group, struct relais_error *err)
+{
+    const char *params[] = {group, w->form ? w->form->contract : NULL};
+    struct relais_buf sql = RELAIS_BUF_INIT(2048);
+    PGresult *r = NULL;
+    int rc = -1;
+
+    if (!w->form)
+        return 0;
+    if (relais_buf_printf(&sql,
+                          "SELECT base, base = regexp_replace($1, '\\.reprise$', '') "
+                          "AS ours FROM (SELECT regexp_replace(groupe, '\\.reprise$', "
+                          "'') AS base FROM %s.relais_positions WHERE suivant >= 0) p "
+                          "WHERE EXISTS (SELECT FROM %s.relais_objets WHERE "
+                          "right('.' || contrat, length($2) + 1) = '.' || $2) "
+                          "ORDER BY ours DESC LIMIT 1",
+                          schema, schema) == 0)
+        r = pg_conn_exec(c, "relais_objets", sql.data, params, 2, err);
+    if (r && PQntuples(r) && PQgetvalue(r, 0, 1)[0] != 't')
+        relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.sql_schema",
+                         "what was written of %.60s there is of the sink %.60s: a sink "
+                         "with a mapping needs a schema of its own (relais sink ddl)",
+                         w->form->contract, PQgetvalue(r, 0, 0));
+    else if (r)
+        rc = 0;
+    PQclear(r);
+    relais_buf_release(&sql);
+    return rc;
+}
+
 int pg_writing_expect(struct pg_writing *w, const struct relais_value *open,
                       const struct relais_value *closed, struct relais_error *err)
 {

@@ -31,6 +31,10 @@ void pg_writing_close(struct pg_writing *w);
  * counted: see pg_completeness.h. */
 int pg_writing_begin(struct pg_writing *w, struct pg_conn *c, const char *schema,
                      bool counted, struct relais_error *err) RELAIS_MUST_CHECK;
+/* Objects that another sink wrote would pass for written: where some of the contract are
+ * there, they are of this group (or of its `.reprise`). CONF_VALUE. */
+int pg_writing_alone(const struct pg_writing *w, struct pg_conn *c, const char *schema,
+                     const char *group, struct relais_error *err) RELAIS_MUST_CHECK;
 /* Are our own tables there? PG_SCHEMA. */
 int pg_writing_look_up(struct pg_conn *c, const char *schema,
                        struct relais_error *err) RELAIS_MUST_CHECK;

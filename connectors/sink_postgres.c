@@ -487,8 +487,9 @@ static int sink_postgres_positions(void *state, const char *group,
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.mapping",
                                 "no topic of [sink] brings %.60s",
                                 s->writing.form->contract);
-    if (pg_positions_take(&s->positions, s->conn, s->table, group, list, count, err) ==
-        0) {
+    if (pg_writing_alone(&s->writing, s->conn, s->quoted, group, err) == 0 &&
+        pg_positions_take(&s->positions, s->conn, s->table, group, list, count, err) ==
+            0) {
         s->lost = false;
         return 0;
     }

@@ -96,4 +96,6 @@ pg sql "INSERT INTO versements (reference, dossier, commentaire) VALUES ('b1f0a8
 check 'the mapping of the page is written' "$relais" sink "$work/v/relais.ini" "${once[@]}"
 check 'the row is found, the application has its columns' \
     [ "$(pg sql "SELECT concat_ws(' ', dossier, mois, montant, etat, relance, commentaire) FROM versements")" = 'saisi 2026-01-01 512.30 payé f à voir' ]
+check 'another sink with a mapping in the same schema is refused' exits 78 "$relais" sink "$work/v/relais.ini" "${once[@]}" -X sink.group=autre
+check 'and says why' grep -q 'of the sink relais.dep93.versements: .*schema of its own' "$work/exits.out"
 check 'doctor finds it in order' sh -c '"$1" doctor "$2" | grep -q "^ok *correspondance *EvenementPaiement : 1 tables"' - "$relais" "$work/v/relais.ini"

@@ -360,6 +360,49 @@ static void test_pg_mapping_root_needs_a_technical_key(void **state)
     pg_mapping_free(m);
 }
 
+/* Its pages would leave rows out. */
+static void test_pg_mapping_root_needs_a_key_that_is_there_once(void **state)
+{
+    static const char *const made[] = {"v int NOT NULL", "v int UNIQUE",
+                                       "v int NOT NULL UNIQUE", "v int PRIMARY KEY"};
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_mapping *m = pg_mapping_parse(
+        RELAIS_SLICE("{\"root\":\"t\",\"tables\":{\"t\":{\"table\":"
+                     "\"public.une_fois\",\"key\":\"v\"}},\"value\":{}}"),
+        &err);
+
+    for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) {
+        char sql[120];
+
+        snprintf(sql, sizeof(sql),
+                 "DROP TABLE IF EXISTS une_fois; CREATE TABLE une_fois (%s)", made[i]);
+        free(helper_pg_sql(sql));
+        relais_error_clear(&err);
+        assert_int_equal(pg_mapping_bind(m, conn, &err), i < 2 ? -1 : 0);
+        assert_int_equal(err.code, i < 2 ? RELAIS_E_CONF_VALUE : RELAIS_E_OK);
+    }
+    pg_mapping_free(m);
+}
+
+static void test_pg_mapping_partitions_tell_their_object_each(void **state)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_mapping *m = pg_mapping_parse(
+        RELAIS_SLICE("{\"root\":\"t\",\"tables\":{\"t\":{\"table\":"
+                     "\"public.morceaux\",\"key\":\"v\"}},\"value\":{}}"),
+        &err);
+
+    free(helper_pg_sql(
+        "DROP TABLE IF EXISTS morceaux; CREATE TABLE morceaux (v int PRIMARY KEY) "
+        "PARTITION BY RANGE (v); CREATE TABLE morceau PARTITION OF morceaux DEFAULT"));
+    assert_int_equal(pg_mapping_check_identity(bound(m), conn, &err), 0);
+    free(helper_pg_sql("ALTER TABLE morceau REPLICA IDENTITY NOTHING; ALTER TABLE "
+                       "morceaux REPLICA IDENTITY FULL"));
+    assert_int_equal(pg_mapping_check_identity(bound(m), conn, &err), -1);
+    assert_int_equal(err.code, RELAIS_E_PG_SCHEMA);
+    pg_mapping_free(m);
+}
+
 static void test_pg_mapping_wants_old_rows_to_tell_their_object(void **state)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -390,6 +433,8 @@ int main(void)
         cmocka_unit_test(test_pg_mapping_wrong_files_say_what_is_wrong),
         cmocka_unit_test(test_pg_mapping_wrong_values_name_the_field),
         cmocka_unit_test(test_pg_mapping_root_needs_a_technical_key),
+        cmocka_unit_test(test_pg_mapping_root_needs_a_key_that_is_there_once),
+        cmocka_unit_test(test_pg_mapping_partitions_tell_their_object_each),
         cmocka_unit_test(test_pg_mapping_wants_old_rows_to_tell_their_object),
     };
 
