@@ -78,6 +78,9 @@ static void apply(struct import *im, const struct import_row *row,
     case IMPORT_KEY:
         import_take_key(im, prop->name, row->to, prop->value);
         return;
+    case IMPORT_SLOT:
+        import_take_slot(im, prop->name, row->to, prop->value);
+        return;
     case IMPORT_COUNT:
         import_take_count(im, prop->name, row->to, prop->value);
         return;
@@ -133,7 +136,10 @@ static void map(struct import *im, const struct import_prop *prop)
         snprintf(router, sizeof(router), "router.%s", name + strlen(im->router));
         name = router;
     }
-    row = find_row(im->source ? import_source_rows : import_sink_rows, name);
+    if (im->source && !im->router)
+        row = find_row(import_table_rows, name);
+    if (!row)
+        row = find_row(im->source ? import_source_rows : import_sink_rows, name);
     if (!row && is_secret(name)) {
         import_tell(im, IMPORT_OPEN, prop->name,
                     "un secret : dans un fichier à lui, jamais ici");
@@ -183,6 +189,19 @@ static void add_default(struct import *im, const char *name, const char *value)
         im->keys[im->key_count++] = (struct import_key){name, value};
 }
 
+/* What relais asks for and Connect has no property for. */
+static void ask(struct import *im)
+{
+    if (!im->source || im->router)
+        return;
+    import_tell(im, IMPORT_OPEN, "connector.schema", "le message du contrat à publier");
+    import_tell(im, IMPORT_OPEN, "connector.mapping",
+                "le fichier JSON qui dit les tables, leurs jointures et les champs");
+    import_tell(im, IMPORT_OPEN, "connector.replica_identity",
+                "« exiger » si rien n'est dit : ALTER TABLE … REPLICA IDENTITY FULL pour "
+                "les tables filles, sans quoi relais refuse de partir");
+}
+
 static void fill(struct import *im)
 {
     for (size_t i = 0; i < im->props.count; i++)
@@ -196,6 +215,7 @@ static void fill(struct import *im)
     if (!import_find(&im->props, "plugin.name"))
         import_tell(im, IMPORT_OPEN, "plugin.name",
                     "absent : decoderbufs, dont le slot ne peut pas être repris");
+    ask(im);
 }
 
 static int put_keys(const struct import *im, const char *section, struct relais_buf *out)
@@ -211,9 +231,10 @@ static int put_keys(const struct import *im, const char *section, struct relais_
     return 0;
 }
 
-static int write_ini(const struct import *im, struct relais_buf *out)
+/* How the slot passes from Debezium to relais. */
+static int put_takeover(const struct import *im, struct relais_buf *out)
 {
-    static const char takeover[] =
+    static const char outbox[] =
         "; Passage de témoin, rien de perdu, rien d'envoyé deux fois sous un autre id :\n"
         ";  1. arrêter le connecteur Connect (PUT /connectors/NOM/stop), slot gardé ;\n"
         ";  2. SELECT active, plugin, confirmed_flush_lsn FROM pg_replication_slots\n"
@@ -221,12 +242,47 @@ static int write_ini(const struct import *im, struct relais_buf *out)
         ";     slot : relais commence là, il n'y a rien à recopier ;\n"
         ";  3. relais doctor, puis relais source : l'id d'un événement est celui de la\n"
         ";     ligne, le même que Debezium donnait.\n";
+    static const char tables[] =
+        "; Passage de témoin. Au premier départ relais lit et publie tous les objets de "
+        "la\n"
+        "; correspondance, puis suit le slot. Les événements sont ceux du contrat, sous\n"
+        "; leurs propres identifiants : rien ne les rapproche de ceux de Debezium.\n"
+        ";  1. écrire schema et mapping ; la publication porte toutes les tables de la\n"
+        ";     correspondance ;\n"
+        ";  2. ALTER TABLE … REPLICA IDENTITY FULL pour les tables filles, sans quoi "
+        "une\n"
+        ";     ligne effacée ne dit plus à quel objet elle appartenait : relais refuse "
+        "de\n"
+        ";     partir, ou l'accepte avec replica_identity = ignorer ;\n"
+        ";  3. arrêter le connecteur Connect (PUT /connectors/NOM/stop), slot gardé ;\n"
+        ";  4. SELECT active, plugin, confirmed_flush_lsn FROM pg_replication_slots\n"
+        ";     WHERE slot_name = '%s' : inactif, pgoutput ;\n"
+        ";  5. relais doctor, puis relais source.\n";
+    const struct import_key *slot = import_key(im, "connector.slot");
+    const char *name = slot ? slot->value : "…";
+
+    return im->router ? relais_buf_printf(out, outbox, name)
+                      : relais_buf_printf(out, tables, name);
+}
+
+/* What a person has to write into [connector] of a source. */
+static int put_asked(const struct import *im, struct relais_buf *out)
+{
+    if (!import_key(im, "connector.slot") &&
+        relais_buf_add_str(out, "; à écrire :\n; slot = \n"))
+        return -1;
+    return im->router
+               ? 0
+               : relais_buf_add_str(out, "; à écrire :\n; schema = \n; mapping = \n");
+}
+
+static int write_ini(const struct import *im, struct relais_buf *out)
+{
     const char *name = !im->source  ? "sink_postgres"
                        : im->router ? "source_postgres_outbox"
                                     : "source_postgres_table";
-    const struct import_key *slot = import_key(im, "connector.slot");
 
-    return (im->source && relais_buf_printf(out, takeover, slot ? slot->value : "")) ||
+    return (im->source && put_takeover(im, out)) ||
                    relais_buf_add_str(
                        out,
                        "[relais]\n; à écrire :\n; territory = dep93\n; instance = \n") ||
@@ -242,9 +298,7 @@ static int write_ini(const struct import *im, struct relais_buf *out)
                    relais_buf_add_str(out, "\n[keys]\n; à écrire :\n; file = \n") ||
                    relais_buf_printf(out, "\n[connector]\nname = %s\n", name) ||
                    (im->dsn.len && relais_buf_printf(out, "dsn = %s\n", im->dsn.data)) ||
-                   put_keys(im, "connector", out) ||
-                   (im->source && !im->router &&
-                    relais_buf_add_str(out, "; à écrire :\n; mapping = \n")) ||
+                   put_keys(im, "connector", out) || (im->source && put_asked(im, out)) ||
                    (!im->source && relais_buf_add_str(out, "\n[sink]\n")) ||
                    put_keys(im, "sink", out)
                ? -1

@@ -31,6 +31,7 @@ const struct import_prop *import_find(const struct import_props *props, const ch
 
 enum import_way {
     IMPORT_KEY,    /* becomes the key `to`, as it stands */
+    IMPORT_SLOT,   /* the same, where PostgreSQL has such names of slots */
     IMPORT_COUNT,  /* the same, where it is 1..10000 */
     IMPORT_TOPICS, /* the same, where each name has a dot: others are families */
     IMPORT_TABLE,  /* the same, where it is one table */
@@ -55,6 +56,7 @@ struct import_row {
 
 /* NULL-ended */
 extern const struct import_row import_source_rows[];
+extern const struct import_row import_table_rows[]; /* first, without an EventRouter */
 extern const struct import_row import_sink_rows[];
 extern const struct import_row import_common_rows[];
 
@@ -85,6 +87,8 @@ const struct import_key *import_key(const struct import *im, const char *name);
  * value of a configuration provider, of several lines, a second one): told either way. */
 void import_take_key(struct import *im, const char *prop, const char *name,
                      struct relais_slice value);
+void import_take_slot(struct import *im, const char *prop, const char *name,
+                      struct relais_slice value);
 void import_take_count(struct import *im, const char *prop, const char *name,
                        struct relais_slice value);
 void import_take_topics(struct import *im, const char *prop, const char *name,

@@ -3,11 +3,30 @@
 
 #define CONFLUENT_PLAIN "valeur Avro encadrée et registre, toujours"
 
+const struct import_row import_table_rows[] = {
+    {"column.*", IMPORT_DECIDE, NULL,
+     "la correspondance dit les colonnes lues, le contrat la protection des champs"},
+    {"snapshot.select.*", IMPORT_DECIDE, NULL,
+     "« where » d'une table de la correspondance (connector.mapping)"},
+    {"snapshot.*", IMPORT_NONE, NULL,
+     "au premier départ tous les objets sont lus par clé, sans longue transaction"},
+    {"incremental.snapshot.*", IMPORT_ALWAYS, NULL,
+     "le premier chargement se fait par clé et reprend où il en était"},
+    {"replica.identity.*", IMPORT_DECIDE, NULL,
+     "relais ne change pas les tables : ALTER TABLE … REPLICA IDENTITY FULL soi-même "
+     "(connector.replica_identity)"},
+    {"skipped.operations", IMPORT_NONE, NULL,
+     "insertions, changements, effacements et TRUNCATE comptent tous"},
+    {"unavailable.value.placeholder", IMPORT_ALWAYS, NULL,
+     "relais relit l'objet dans ses tables"},
+    {NULL, IMPORT_NONE, NULL, NULL},
+};
+
 const struct import_row import_source_rows[] = {
     {"plugin.name", IMPORT_EXPECT, "pgoutput",
      "un slot d'un autre décodeur ne peut pas être repris : en créer un, puis y passer "
      "quand l'ancien est vidé"},
-    {"slot.name", IMPORT_KEY, "connector.slot", NULL},
+    {"slot.name", IMPORT_SLOT, "connector.slot", NULL},
     {"publication.name", IMPORT_KEY, "connector.publication", NULL},
     {"slot.drop.on.stop", IMPORT_EXPECT, "false",
      "Debezium effacerait le slot en s'arrêtant : le mettre à false avant l'arrêt"},

@@ -65,6 +65,22 @@ void import_take_key(struct import *im, const char *prop, const char *name,
     import_tell(im, IMPORT_TAKEN, prop, name);
 }
 
+void import_take_slot(struct import *im, const char *prop, const char *name,
+                      struct relais_slice value)
+{
+    size_t i = 0;
+
+    while (i < value.len && (islower((unsigned char)value.ptr[i]) ||
+                             isdigit((unsigned char)value.ptr[i]) || value.ptr[i] == '_'))
+        i++;
+    if (!refusal(value) && (i < value.len || value.len > 63))
+        import_tell(im, IMPORT_OPEN, prop,
+                    "PostgreSQL n'a pas de slot de ce nom (a-z, 0-9 et _, 63 au plus) : "
+                    "le vrai est dans pg_replication_slots, à écrire en connector.slot");
+    else
+        import_take_key(im, prop, name, value);
+}
+
 void import_take_count(struct import *im, const char *prop, const char *name,
                        struct relais_slice value)
 {

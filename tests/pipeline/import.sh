@@ -5,6 +5,12 @@ data=tests/data/connect
 import() { "$relais" import connect "$@" >"$work/ini" 2>"$work/said"; }
 has() { grep -qxF -- "$1" "$work/ini" || { cat "$work/ini"; return 1; }; }   # LINE of the INI
 fate() { grep -qE -- "^$1 +$2 : " "$work/said" || { cat "$work/said"; return 1; }; } # FATE PROPERTY
+filled() { # KEY=VALUE...: the INI with them is a good one
+	local key args=()
+	for key in relais.territory=dep93 relais.instance=essai relais.source=urn:relais:essai kafka.bootstrap.servers=127.0.0.1:1 \
+		registry.url=http://127.0.0.1:1 keys.file= "$@"; do args+=(-X "$key"); done
+	"$relais" conf check "$work/ini" "${args[@]}"
+}
 told() { # FILE: every property has its line
 	local name
 	for name in $(python3 -c 'import json,sys; c = json.load(open(sys.argv[1])); print(*c.get("config", c))' "$1"); do
@@ -40,6 +46,27 @@ check '. a quote in a name' has "dsn = user='o\\'brien' dbname=webrsa"
 check '. a value of a provider is left to a person' fate 'à décider' database.hostname
 check '. a slot that would be dropped is pointed out' fate 'à décider' slot.drop.on.stop
 check '. the plugin by default is pointed out' fate 'à décider' plugin.name
+check '. what an outbox alone has is not said' sh -c '! grep -iE "outbox|le même que Debezium" "$@"' - "$work/ini" "$work/said"
+check '. the message is asked for' fate 'à décider' connector.schema
+check '. the mapping too' fate 'à décider' connector.mapping
+check '. both in the INI' sh -c 'grep -qx "; schema = " "$0" && grep -qx "; mapping = " "$0"' "$work/ini"
+check '. REPLICA IDENTITY is pointed out' grep -q '^à décider .*REPLICA IDENTITY FULL' "$work/said"
+check '. in the INI too' grep -q '^; .*REPLICA IDENTITY FULL' "$work/ini"
+check '. the first loading is told' grep -q ' snapshot.mode : au premier départ' "$work/said"
+check '. and what the log leaves out' fate repris unavailable.value.placeholder
+check '. the INI is a good one once a person has filled it in' filled connector.schema=EvenementDroit \
+	connector.mapping=docs/exemples/webrsa-source.json
+
+slot() { # NAME
+	sed "s/{/{\"slot.name\":\"$1\",/" $data/tables.json >"$work/slot.json" && import "$work/slot.json"
+}
+check 'a slot' slot relais_1
+check '. is taken over' has 'slot = relais_1'
+for name in Debezium dbz-slot "$(printf 'a%.0s' {1..64})"; do
+	check "a slot that PostgreSQL cannot have, $name" slot "$name"
+	check '. is left to a person' fate 'à décider' slot.name
+	check '. in the INI too' sh -c 'grep -qx "; slot = " "$0" && ! grep -q "^slot = " "$0"' "$work/ini"
+done
 
 check "Debezium's sink" import $data/jdbc-debezium.json
 check '. every property is told' told $data/jdbc-debezium.json
