@@ -90,6 +90,9 @@ static void apply(struct import *im, const struct import_row *row,
     case IMPORT_TABLE:
         take_table(im, prop, row->to);
         return;
+    case IMPORT_COLUMNS:
+        import_take_columns(im, prop->name, row->to, prop->value);
+        return;
     case IMPORT_DSN:
         import_take_dsn(im, prop->name, row->to, prop->value);
         return;
@@ -192,8 +195,14 @@ static void add_default(struct import *im, const char *name, const char *value)
 /* What relais asks for and Connect has no property for. */
 static void ask(struct import *im)
 {
-    if (!im->source || im->router)
+    if (!im->source)
         return;
+    if (im->router) {
+        import_tell(im, IMPORT_OPEN, "connector.schema, connector.routes",
+                    "l'un des deux, sans quoi relais refuse de partir : le message du "
+                    "contrat, ou un par type d'agrégat (paiement=EvenementPaiement,…)");
+        return;
+    }
     import_tell(im, IMPORT_OPEN, "connector.schema", "le message du contrat à publier");
     import_tell(im, IMPORT_OPEN, "connector.mapping",
                 "le fichier JSON qui dit les tables, leurs jointures et les champs");
@@ -240,7 +249,8 @@ static int put_takeover(const struct import *im, struct relais_buf *out)
         ";  2. SELECT active, plugin, confirmed_flush_lsn FROM pg_replication_slots\n"
         ";     WHERE slot_name = '%s' : inactif, pgoutput, et la position est celle du\n"
         ";     slot : relais commence là, il n'y a rien à recopier ;\n"
-        ";  3. relais doctor, puis relais source : l'id d'un événement est celui de la\n"
+        ";  3. écrire schema, ou routes ;\n"
+        ";  4. relais doctor, puis relais source : l'id d'un événement est celui de la\n"
         ";     ligne, le même que Debezium donnait.\n";
     static const char tables[] =
         "; Passage de témoin. Au premier départ relais lit et publie tous les objets de "
@@ -271,9 +281,10 @@ static int put_asked(const struct import *im, struct relais_buf *out)
     if (!import_key(im, "connector.slot") &&
         relais_buf_add_str(out, "; à écrire :\n; slot = \n"))
         return -1;
-    return im->router
-               ? 0
-               : relais_buf_add_str(out, "; à écrire :\n; schema = \n; mapping = \n");
+    return relais_buf_add_str(
+        out, im->router ? "; à écrire, l'un ou l'autre :\n; schema = \n; routes = "
+                          "paiement=EvenementPaiement\n"
+                        : "; à écrire :\n; schema = \n; mapping = \n");
 }
 
 static int write_ini(const struct import *im, struct relais_buf *out)

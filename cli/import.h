@@ -30,19 +30,20 @@ int import_read(struct relais_slice text, struct relais_arena *arena,
 const struct import_prop *import_find(const struct import_props *props, const char *name);
 
 enum import_way {
-    IMPORT_KEY,    /* becomes the key `to`, as it stands */
-    IMPORT_SLOT,   /* the same, where PostgreSQL has such names of slots */
-    IMPORT_COUNT,  /* the same, where it is 1..10000 */
-    IMPORT_TOPICS, /* the same, where each name has a dot: others are families */
-    IMPORT_TABLE,  /* the same, where it is one table */
-    IMPORT_DSN,    /* becomes the part `to` of connector.dsn */
-    IMPORT_JDBC,   /* a JDBC URL becomes connector.dsn */
-    IMPORT_URL,    /* becomes the key `to`, without user and password */
-    IMPORT_SECRET, /* never printed; `to`: the key that names a file */
-    IMPORT_ALWAYS, /* relais does so by itself */
-    IMPORT_NONE,   /* has no equivalent */
-    IMPORT_DECIDE, /* a person has to decide */
-    IMPORT_EXPECT, /* only `to` can be taken over; another value: a person decides */
+    IMPORT_KEY,     /* becomes the key `to`, as it stands */
+    IMPORT_SLOT,    /* the same, where PostgreSQL has such names of slots */
+    IMPORT_COUNT,   /* the same, where it is 1..10000 */
+    IMPORT_TOPICS,  /* the same, where each name has a dot: others are families */
+    IMPORT_TABLE,   /* the same, where it is one table */
+    IMPORT_COLUMNS, /* columns that EventRouter places: the same, each told by itself */
+    IMPORT_DSN,     /* becomes the part `to` of connector.dsn */
+    IMPORT_JDBC,    /* a JDBC URL becomes connector.dsn */
+    IMPORT_URL,     /* becomes the key `to`, without user and password */
+    IMPORT_SECRET,  /* never printed; `to`: the key that names a file */
+    IMPORT_ALWAYS,  /* relais does so by itself */
+    IMPORT_NONE,    /* has no equivalent */
+    IMPORT_DECIDE,  /* a person has to decide */
+    IMPORT_EXPECT,  /* only `to` can be taken over; another value: a person decides */
 };
 
 /* A property whose name is `name`, or begins so where it ends in `*`. The first row that
@@ -83,6 +84,10 @@ void import_tell(struct import *im, enum import_fate fate, const char *name,
                  const char *why);
 /* NULL: not taken over. */
 const struct import_key *import_key(const struct import *im, const char *name);
+/* Why a value is not taken over; NULL: it may be. */
+const char *import_refusal(struct relais_slice value);
+/* false: there is one of that name, or too many. */
+bool import_add_key(struct import *im, const char *name, struct relais_slice value);
 /* The value becomes a key or parts of the connection string, or is left to a person (a
  * value of a configuration provider, of several lines, a second one): told either way. */
 void import_take_key(struct import *im, const char *prop, const char *name,
@@ -93,6 +98,8 @@ void import_take_count(struct import *im, const char *prop, const char *name,
                        struct relais_slice value);
 void import_take_topics(struct import *im, const char *prop, const char *name,
                         struct relais_slice value);
+void import_take_columns(struct import *im, const char *prop, const char *name,
+                         struct relais_slice value);
 void import_take_dsn(struct import *im, const char *prop, const char *part,
                      struct relais_slice value);
 void import_take_secret(struct import *im, const char *prop, const char *name);

@@ -32,8 +32,7 @@ static bool is_plain(struct relais_slice v)
     return v.len && v.len <= 2000 && v.ptr[0] != ' ' && v.ptr[v.len - 1] != ' ';
 }
 
-/* NULL: it may be taken over. */
-static const char *refusal(struct relais_slice v)
+const char *import_refusal(struct relais_slice v)
 {
     for (size_t i = 0; i + 1 < v.len; i++)
         if (v.ptr[i] == '$' && v.ptr[i + 1] == '{')
@@ -51,18 +50,23 @@ const struct import_key *import_key(const struct import *im, const char *name)
     return NULL;
 }
 
+bool import_add_key(struct import *im, const char *name, struct relais_slice value)
+{
+    if (import_key(im, name) || im->key_count == IMPORT_KEYS_MAX)
+        return false;
+    im->keys[im->key_count++] =
+        (struct import_key){name, relais_arena_slice(&im->arena, value).ptr};
+    return true;
+}
+
 void import_take_key(struct import *im, const char *prop, const char *name,
                      struct relais_slice value)
 {
-    const char *why = refusal(value);
+    const char *why = import_refusal(value);
 
-    if (why || import_key(im, name) || im->key_count == IMPORT_KEYS_MAX) {
-        import_tell(im, IMPORT_OPEN, prop, why ? why : "cette clé a déjà sa valeur");
-        return;
-    }
-    im->keys[im->key_count++] =
-        (struct import_key){name, relais_arena_slice(&im->arena, value).ptr};
-    import_tell(im, IMPORT_TAKEN, prop, name);
+    if (!why && !import_add_key(im, name, value))
+        why = "cette clé a déjà sa valeur";
+    import_tell(im, why ? IMPORT_OPEN : IMPORT_TAKEN, prop, why ? why : name);
 }
 
 void import_take_slot(struct import *im, const char *prop, const char *name,
@@ -73,7 +77,7 @@ void import_take_slot(struct import *im, const char *prop, const char *name,
     while (i < value.len && (islower((unsigned char)value.ptr[i]) ||
                              isdigit((unsigned char)value.ptr[i]) || value.ptr[i] == '_'))
         i++;
-    if (!refusal(value) && (i < value.len || value.len > 63))
+    if (!import_refusal(value) && (i < value.len || value.len > 63))
         import_tell(im, IMPORT_OPEN, prop,
                     "PostgreSQL n'a pas de slot de ce nom (a-z, 0-9 et _, 63 au plus) : "
                     "le vrai est dans pg_replication_slots, à écrire en connector.slot");
@@ -146,7 +150,7 @@ static bool has_dsn(const struct import *im, const char *part)
 void import_take_dsn(struct import *im, const char *prop, const char *part,
                      struct relais_slice value)
 {
-    const char *why = refusal(value);
+    const char *why = import_refusal(value);
     char said[80];
 
     if (!why && has_dsn(im, part))
@@ -263,7 +267,7 @@ void import_take_jdbc(struct import *im, const char *prop, struct relais_slice u
 {
     static const char scheme[] = "jdbc:postgresql:";
     const char *query, *slash;
-    const char *why = refusal(url);
+    const char *why = import_refusal(url);
 
     if (!why && (url.len < sizeof(scheme) || memcmp(url.ptr, scheme, sizeof(scheme) - 1)))
         why = "pas une URL jdbc:postgresql: ; relais n'écrit que dans PostgreSQL";

@@ -32,10 +32,33 @@ check '. another column name is taken over' grep -q '^column_aggregateid = ' "$w
 check '. and the usual one' fate repris transforms.outbox.table.field.event.id
 check '. another transformation is left to a person' fate 'à décider' transforms.unwrap.type
 check '. a property that nobody knows is left to a person' fate 'à décider' maison.reglage
+placed() { fate "$1" "transforms.outbox.table.fields.additional.placement, $2"; } # FATE COLUMN
+check '. a column for traceparent is taken over' has 'columns = trace_id=traceparent'
+check '. and told' placed repris trace_id:header:traceparent
+check '. a column for another header has no equivalent' placed 'sans équivalent' type:header:eventType
+check '. a column for a partition neither' placed 'sans équivalent' rang:partition:rang
+check '. a column for the envelope needs its field' placed 'à décider' cree_le:envelope:occurredAt
+check '. schema or routes is asked for' fate 'à décider' 'connector.schema, connector.routes'
+check '. in the INI too' sh -c 'grep -qx "; schema = " "$0" && grep -q "^; routes = " "$0"' "$work/ini"
+check '. the INI is a good one once a person has filled it in' filled connector.schema=EvenementPaiement
 check '. topics have no equivalent' fate 'sans équivalent' topic.prefix
 cp "$work/ini" "$work/outbox.ini"
 sed 's/^{$/{"type":"source","tasks":[],/' $data/outbox.json | import - && cp "$work/ini" "$work/again"
 same '. the same from standard input' "$work/outbox.ini" "$work/again"
+
+columns() { # PLACEMENT
+	sed "s/trace_id:header:traceparent/$1/" $data/outbox.json >"$work/columns.json" && import "$work/columns.json"
+}
+check 'a header named as its column' columns traceparent:header
+check '. is taken over' has 'columns = traceparent=traceparent'
+check 'two columns for traceparent' columns 'a:header:traceparent, b:header:traceparent'
+check '. one is taken over' has 'columns = a=traceparent'
+check '. the other is left to a person' placed 'à décider' b:header:traceparent
+for text in 'a b:header:traceparent' 'a=b:header:traceparent' ':header:traceparent' 'a:header:' 'a:header:b:traceparent' 'a'; do
+	check "no column, $text" columns "$text"
+	check '. is not written' sh -c '! grep -q ^columns "$0"' "$work/ini"
+	check '. is left to a person' grep -q '^à décider .*additional.placement' "$work/said"
+done
 
 check 'tables of Debezium' import $data/tables.json
 check '. every property is told' told $data/tables.json
