@@ -37,7 +37,7 @@ enum import_way {
     IMPORT_TABLE,   /* the same, where it is one table */
     IMPORT_COLUMNS, /* columns that EventRouter places: the same, each told by itself */
     IMPORT_DSN,     /* becomes the part `to` of connector.dsn */
-    IMPORT_JDBC,    /* a JDBC URL becomes connector.dsn */
+    IMPORT_JDBC,    /* a JDBC URL becomes connector.dsn and keys */
     IMPORT_URL,     /* becomes the key `to`, without user and password */
     IMPORT_SECRET,  /* never printed; `to`: the key that names a file */
     IMPORT_ALWAYS,  /* relais does so by itself */
@@ -86,6 +86,8 @@ void import_tell(struct import *im, enum import_fate fate, const char *name,
 const struct import_key *import_key(const struct import *im, const char *name);
 /* Why a value is not taken over; NULL: it may be. */
 const char *import_refusal(struct relais_slice value);
+/* a-z, 0-9 and _, 63 at most: a slot's, a schema's */
+bool import_is_name(struct relais_slice value);
 /* false: there is one of that name, or too many. */
 bool import_add_key(struct import *im, const char *name, struct relais_slice value);
 /* The value becomes a key or parts of the connection string, or is left to a person (a

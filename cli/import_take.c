@@ -69,15 +69,20 @@ void import_take_key(struct import *im, const char *prop, const char *name,
     import_tell(im, why ? IMPORT_OPEN : IMPORT_TAKEN, prop, why ? why : name);
 }
 
-void import_take_slot(struct import *im, const char *prop, const char *name,
-                      struct relais_slice value)
+bool import_is_name(struct relais_slice value)
 {
     size_t i = 0;
 
     while (i < value.len && (islower((unsigned char)value.ptr[i]) ||
                              isdigit((unsigned char)value.ptr[i]) || value.ptr[i] == '_'))
         i++;
-    if (!import_refusal(value) && (i < value.len || value.len > 63))
+    return i == value.len && i && i < 64;
+}
+
+void import_take_slot(struct import *im, const char *prop, const char *name,
+                      struct relais_slice value)
+{
+    if (!import_refusal(value) && !import_is_name(value))
         import_tell(im, IMPORT_OPEN, prop,
                     "PostgreSQL n'a pas de slot de ce nom (a-z, 0-9 et _, 63 au plus) : "
                     "le vrai est dans pg_replication_slots, à écrire en connector.slot");
@@ -169,144 +174,6 @@ void import_take_secret(struct import *im, const char *prop, const char *name)
         im, IMPORT_OPEN, prop,
         "écrire le mot de passe sur une ligne de postgresql.motdepasse (0600), que "
         "connector.password_file nomme");
-}
-
-/* ---- JDBC -------------------------------------------------------------------------- */
-
-static const struct {
-    const char *jdbc;
-    const char *part; /* of libpq; NULL: a secret */
-} parameters[] = {
-    {"user", "user"},
-    {"password", NULL},
-    {"sslpassword", NULL},
-    {"sslmode", "sslmode"},
-    {"sslrootcert", "sslrootcert"},
-    {"sslcert", "sslcert"},
-    {"sslkey", "sslkey"},
-    {"ApplicationName", "application_name"},
-};
-
-static void take_parameter(struct import *im, struct relais_slice pair)
-{
-    const char *equal = memchr(pair.ptr, '=', pair.len);
-    size_t len = equal ? (size_t)(equal - pair.ptr) : pair.len;
-    struct relais_slice value = {equal ? equal + 1 : "", equal ? pair.len - len - 1 : 0};
-    const char *prop = "connection.url, un paramètre";
-
-    for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
-        char name[64];
-
-        if (!relais_slice_is((struct relais_slice){pair.ptr, len}, parameters[i].jdbc))
-            continue;
-        snprintf(name, sizeof(name), "connection.url, %s", parameters[i].jdbc);
-        if (!parameters[i].part)
-            import_take_secret(im, name, "connector.password_file");
-        else if (memchr(value.ptr, '%', value.len))
-            import_tell(im, IMPORT_OPEN, name,
-                        "valeur écrite avec des % : à écrire soi-même");
-        else
-            import_take_dsn(im, name, parameters[i].part, value);
-        return;
-    }
-    /* unnamed: a password with a & in it would give such a name */
-    import_tell(im, IMPORT_OPEN, prop, "n'est pas de ceux que libpq a aussi");
-}
-
-/* host[:port] of a list becomes an item of two lists. */
-static int add_host(struct relais_slice one, struct relais_buf *hosts,
-                    struct relais_buf *ports)
-{
-    struct relais_slice host = one, port = RELAIS_SLICE("5432");
-    const char *close = one.len && *one.ptr == '[' ? memchr(one.ptr, ']', one.len) : NULL;
-    const char *from = close ? close : one.ptr;
-    const char *colon =
-        one.len ? memchr(from, ':', (size_t)(one.ptr + one.len - from)) : NULL;
-
-    if (colon) {
-        host.len = (size_t)(colon - one.ptr);
-        port = (struct relais_slice){colon + 1, one.len - host.len - 1};
-    }
-    if (close)
-        host = (struct relais_slice){one.ptr + 1, (size_t)(close - one.ptr - 1)};
-    if (!host.len)
-        host = RELAIS_SLICE("localhost");
-    return (hosts->len &&
-            (relais_buf_add_char(hosts, ',') || relais_buf_add_char(ports, ','))) ||
-                   relais_buf_add_slice(hosts, host) || relais_buf_add_slice(ports, port)
-               ? -1
-               : 0;
-}
-
-static void take_hosts(struct import *im, struct relais_slice list)
-{
-    struct relais_buf hosts = RELAIS_BUF_INIT(1000), ports = RELAIS_BUF_INIT(1000);
-    int rc = 0;
-
-    while (!rc) {
-        const char *comma = memchr(list.ptr, ',', list.len);
-        size_t len = comma ? (size_t)(comma - list.ptr) : list.len;
-
-        rc = add_host((struct relais_slice){list.ptr, len}, &hosts, &ports);
-        if (!comma)
-            break;
-        list = (struct relais_slice){comma + 1, list.len - len - 1};
-    }
-    if (rc)
-        import_tell(im, IMPORT_OPEN, "connection.url", "trop de serveurs");
-    else {
-        import_take_dsn(im, "connection.url, serveur", "host", relais_buf_slice(&hosts));
-        import_take_dsn(im, "connection.url, port", "port", relais_buf_slice(&ports));
-    }
-    relais_buf_release(&hosts);
-    relais_buf_release(&ports);
-}
-
-/* jdbc:postgresql:[//host[:port][,...]/]database[?name=value&...] */
-void import_take_jdbc(struct import *im, const char *prop, struct relais_slice url)
-{
-    static const char scheme[] = "jdbc:postgresql:";
-    const char *query, *slash;
-    const char *why = import_refusal(url);
-
-    if (!why && (url.len < sizeof(scheme) || memcmp(url.ptr, scheme, sizeof(scheme) - 1)))
-        why = "pas une URL jdbc:postgresql: ; relais n'écrit que dans PostgreSQL";
-    if (why) {
-        import_tell(im, IMPORT_OPEN, prop, why);
-        return;
-    }
-    url.ptr += sizeof(scheme) - 1;
-    url.len -= sizeof(scheme) - 1;
-    query = memchr(url.ptr, '?', url.len);
-    if (query) {
-        struct relais_slice rest = {query + 1, (size_t)(url.ptr + url.len - query - 1)};
-
-        url.len = (size_t)(query - url.ptr);
-        while (rest.len) {
-            const char *end = memchr(rest.ptr, '&', rest.len);
-            size_t len = end ? (size_t)(end - rest.ptr) : rest.len;
-
-            if (len)
-                take_parameter(im, (struct relais_slice){rest.ptr, len});
-            rest.ptr += len + (end != NULL);
-            rest.len -= len + (end != NULL);
-        }
-    }
-    if (memchr(url.ptr, '@', url.len) || memchr(url.ptr, '%', url.len)) {
-        import_tell(im, IMPORT_OPEN, prop, "serveur ou base à écrire soi-même (@ ou %)");
-        return;
-    }
-    if (url.len >= 2 && url.ptr[0] == '/' && url.ptr[1] == '/') {
-        url.ptr += 2;
-        url.len -= 2;
-        slash = memchr(url.ptr, '/', url.len);
-        take_hosts(im, (struct relais_slice){url.ptr, slash ? (size_t)(slash - url.ptr)
-                                                            : url.len});
-        url.len = slash ? url.len - (size_t)(slash + 1 - url.ptr) : 0;
-        url.ptr = slash ? slash + 1 : "";
-    }
-    if (url.len)
-        import_take_dsn(im, "connection.url, base", "dbname", url);
 }
 
 /* http://user:password@host becomes http://host */

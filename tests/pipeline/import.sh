@@ -102,6 +102,38 @@ check '. batches' has 'batch_records = 1000'
 check '. the way to write is ours' fate repris insert.mode
 check '. keys are left to a person' fate 'à décider' primary.key.fields
 
+url() { # PARAMETERS
+	printf '{"connector.class":"io.debezium.connector.jdbc.JdbcSinkConnector","topics":"dep93.payments.v1","connection.url":"jdbc:postgresql://pg1/base?%s"}' \
+		"$1" >"$work/url.json" && import "$work/url.json"
+}
+said_of() { fate "$1" "connection.url, $2"; } # FATE PARAMETER
+check 'parameters of a URL' url 'ssl=true&sslmode=Require&currentSchema=compta&connectTimeout=30&targetServerType=primary&sslrootcert=/etc/ca.pem'
+check '. become the connection' has 'dsn = sslmode=require target_session_attrs=read-write sslrootcert=/etc/ca.pem host=pg1 port=5432 dbname=base'
+for name in ssl sslmode currentSchema connectTimeout targetServerType sslrootcert; do
+	check ". $name is told" said_of repris $name
+done
+check '. the schema of the tables' has 'sql_schema = compta'
+check '. seconds become milliseconds' has 'connect_timeout_ms = 30000'
+check '. the INI is a good one once a person has filled it in' filled
+check 'ssl alone' url 'ssl=true'
+check '. is what the driver makes of it' has 'dsn = sslmode=verify-full host=pg1 port=5432 dbname=base'
+check 'ssl without a value' url 'ssl'
+check '. is the same' has 'dsn = sslmode=verify-full host=pg1 port=5432 dbname=base'
+check 'no ssl' url 'ssl=false'
+check '. is what libpq does' has 'dsn = host=pg1 port=5432 dbname=base'
+known='ApplicationName socketTimeout tcpKeepAlive prepareThreshold reWriteBatchedInserts stringtype loadBalanceHosts options'
+check 'parameters that are only told' url "$(printf '%s=x9&' $known)"
+for name in $known; do check ". $name" said_of '(repris|sans équivalent|à décider)' $name; done
+check '. no value of them' sh -c '! grep x9 "$@"' - "$work/ini" "$work/said"
+bad_parameter() { url "$2" && said_of 'à décider' "$1" && ! grep -F -- "${2#*=}" "$work/ini" "$work/said"; } # NAME PAIR
+for pair in sslmode=vite currentSchema=compta,public currentSchema=Compta connectTimeout=000 connectTimeout=9999 \
+	targetServerType=secondary sslkey=/etc/cle.pk8 sslrootcert=/etc/%41 sslpassword=cle-cachee password=mot-cache; do
+	check "$pair is left to a person" bad_parameter ${pair%%=*} $pair
+done
+check 'a password with a & in it' url 'password=mot&cache=1&fin-9z&ssl'
+check '. gives no name' sh -c '! grep -E "cache|fin-9z" "$@"' - "$work/ini" "$work/said"
+check '. is pointed out' said_of 'à décider' 'un paramètre'
+
 check "Confluent's sink, as properties" import $data/jdbc-confluent.properties
 check '. a line that goes on' has 'topics = dep93.eligibility.v1,dep93.control.v1'
 check '. escapes' has 'dsn = host=pg1.example port=5432 dbname=base user=puits'
