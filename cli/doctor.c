@@ -279,6 +279,7 @@ static int run(struct cli *cli)
         d.connector = cli_connector(conf, &err);
         doctor_ok("connecteur", "%s : %s", d.connector->name, d.connector->summary);
     }
+    doctor_source(&d);
     keys(&d);
     codes(&d);
     folders(&d);

@@ -21,6 +21,8 @@ void doctor_wrong(struct doctor *d, const char *what, const char *todo, const ch
 /* The error, with what its code usually asks for. */
 void doctor_error(struct doctor *d, const char *what, const struct relais_error *err);
 
+/* What a source publishes (doctor_source.c). */
+void doctor_source(struct doctor *d);
 /* Broker, topics, rights (doctor_kafka.c). */
 void doctor_kafka(struct doctor *d);
 /* Of a connector with a database: connection, slot, tables (doctor_postgres.c). */

@@ -19,9 +19,8 @@
 #include "producers/publisher.h"
 #include "producers/source_run.h"
 
-#define SOURCE_CONTRACTS_MAX 12
-#define SOURCE_FAITS_MAX     32
-#define SOURCE_NOTICES_MAX   64
+#define SOURCE_FAITS_MAX   32
+#define SOURCE_NOTICES_MAX 64
 
 /* Of the control event of a file that holds anomalies only: it gives no event and its
  * header counts for nothing. */
@@ -137,7 +136,7 @@ struct source {
     struct publisher *publisher;
     struct relais_ops *ops;
     struct difference difference;
-    struct source_contract contracts[SOURCE_CONTRACTS_MAX];
+    struct source_contract contracts[RELAIS_SOURCE_CONTRACTS_MAX];
     size_t contract_count;
     const struct relais_contract *control_contract;
     char control_topic[160];

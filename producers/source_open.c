@@ -42,18 +42,53 @@ const char *source_type_of(struct source_contract *c, const char *fait)
     return type->name;
 }
 
-static int add_contract(struct source *s, const char *name, struct relais_error *err)
+/* The name of one contract more. */
+static int list_contract(struct relais_source_contracts *list, const char *name,
+                         struct relais_error *err)
 {
-    struct source_contract *c = &s->contracts[s->contract_count];
     const struct relais_contract *contract = relais_catalog_find(name);
-    char topic[sizeof(c->topic)];
 
-    if (contract && source_contract_of(s, name))
-        return 0;
+    for (size_t i = 0; contract && i < list->count; i++)
+        if (list->rows[i] == contract)
+            return 0;
     if (!contract || !relais_family_find(contract) ||
-        s->contract_count == SOURCE_CONTRACTS_MAX)
+        list->count == RELAIS_SOURCE_CONTRACTS_MAX)
         return relais_error_set(err, RELAIS_E_CONF_VALUE, "[connector]",
                                 "'%s' is not a contract that a source may publish", name);
+    list->rows[list->count++] = contract;
+    return 0;
+}
+
+/* What the connector says it yields, and what its key `schema` names. */
+int relais_source_contracts(const struct relais_conf *conf,
+                            const struct relais_connector *connector,
+                            struct relais_source_contracts *out, struct relais_error *err)
+{
+    const char *named = relais_conf_text(conf, "connector", "schema");
+    char routed[128];
+
+    out->count = 0;
+    for (const char *const *name = connector->schemas; name && *name; name++)
+        if (list_contract(out, *name, err))
+            return -1;
+    if (named && list_contract(out, named, err))
+        return -1;
+    for (size_t i = 0;
+         connector->yields && connector->yields(conf, i, routed, sizeof(routed)); i++)
+        if (list_contract(out, routed, err))
+            return -1;
+    if (!out->count)
+        return relais_error_set(err, RELAIS_E_CONF_VALUE, "[connector] schema",
+                                "the connector does not say what it yields");
+    return 0;
+}
+
+static int add_contract(struct source *s, const struct relais_contract *contract,
+                        struct relais_error *err)
+{
+    struct source_contract *c = &s->contracts[s->contract_count];
+    char topic[sizeof(c->topic)];
+
     c->target.contract = contract;
     c->target.family = relais_family_find(contract);
     c->target.fingerprint = relais_avro_fingerprint(contract->schema);
@@ -70,25 +105,15 @@ static int add_contract(struct source *s, const char *name, struct relais_error 
     return 0;
 }
 
-/* What the connector says it yields, and what its key `schema` names. */
 static int add_contracts(struct source *s, struct relais_error *err)
 {
-    const char *named = relais_conf_text(s->conf, "connector", "schema");
-    char routed[128];
+    struct relais_source_contracts list;
 
-    for (const char *const *name = s->connector->schemas; name && *name; name++)
-        if (add_contract(s, *name, err))
-            return -1;
-    if (named && add_contract(s, named, err))
+    if (relais_source_contracts(s->conf, s->connector, &list, err))
         return -1;
-    for (size_t i = 0;
-         s->connector->yields && s->connector->yields(s->conf, i, routed, sizeof(routed));
-         i++)
-        if (add_contract(s, routed, err))
+    for (size_t i = 0; i < list.count; i++)
+        if (add_contract(s, list.rows[i], err))
             return -1;
-    if (!s->contract_count)
-        return relais_error_set(err, RELAIS_E_CONF_VALUE, "[connector] schema",
-                                "the connector does not say what it yields");
     s->control_contract = relais_catalog_find("fr.relais.control.EvenementControle");
     if (relais_catalog_topic(s->control_contract, s->territory, s->control_topic,
                              sizeof(s->control_topic)))

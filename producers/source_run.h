@@ -21,6 +21,22 @@ int relais_source_run(const struct relais_conf *conf,
                       const struct relais_connector *connector,
                       const struct relais_source_options *options);
 
+#define RELAIS_SOURCE_CONTRACTS_MAX 12
+
+struct relais_contract;
+
+struct relais_source_contracts {
+    const struct relais_contract *rows[RELAIS_SOURCE_CONTRACTS_MAX]; /* static storage */
+    size_t count;
+};
+
+/* What a source publishes: the contracts that its connector yields and the key `schema`
+ * names. CONF_VALUE: no contract of that name, or none at all. */
+int relais_source_contracts(const struct relais_conf *conf,
+                            const struct relais_connector *connector,
+                            struct relais_source_contracts *out,
+                            struct relais_error *err) RELAIS_MUST_CHECK;
+
 /* The keys that the runner and its store read beside relais_conf_common. */
 extern const struct relais_conf_key relais_source_keys[];
 

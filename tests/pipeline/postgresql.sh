@@ -29,6 +29,19 @@ check 'is published' "$relais" source "$work/s/relais.ini" --once
 read_topics "$work/topic.jsonl" payments.v1
 check 'once, with its amount' [ "$(grep -c '"montant_centimes":51230' "$work/topic.jsonl")" = 1 ]
 check 'doctor finds slot, publication and WAL in order' sh -c '"$1" doctor "$2" | grep -Ec "^ok +(slot|publication|WAL retenu|wal_level|rôle) " | grep -qx 5' - "$relais" "$work/s/relais.ini"
+# doctor refuses what the source refuses: TEXT PATTERN [OPTION...], of the configuration $ini
+wrong_says() {
+	local text=$1 pattern=$2; shift 2
+	check "$text" env pattern="$pattern" sh -c '"$@" >"$0"; [ $? = 1 ] && grep -q "$pattern" "$0" || { cat "$0"; exit 1; }' \
+	    "$work/doctor.out" "$relais" doctor "$ini" "$@"
+}
+ini=$work/s/relais.ini
+check 'doctor says which messages are published' sh -c '"$1" doctor "$2" | grep -q "^ok *messages *EvenementPaiement$"' - "$relais" "$ini"
+wrong_says 'an outbox without schema and routes' '^!! *messages .*schema or routes' -X connector.schema=
+wrong_says 'an unknown contract, and those there are' "^!! *messages .*'EvenementPaiment'" -X connector.schema=EvenementPaiment
+check 'are said' grep -q 'à faire : .*EvenementDroit, .*EvenementPaiement' "$work/doctor.out"
+wrong_says 'a route without a contract' '^!! *messages .*connector.routes' -X connector.routes=paiement
+wrong_says 'a route to an unknown contract' "^!! *messages .*'EvenementX'" -X connector.routes=paiement=EvenementX
 check 'slot status shows nothing wrong' "$relais" slot status "$work/s/relais.ini"
 end=$(pg sql 'SELECT pg_current_wal_insert_lsn() + 4096')
 pg sql 'CREATE TABLE autre AS SELECT generate_series(1, 1000)'
