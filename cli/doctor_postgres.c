@@ -1,13 +1,16 @@
 /* relais doctor: the database of a connector. */
 #include "cli/doctor.h"
 #include "connectors/pg_completeness.h"
-#include "connectors/pg_mapping.h"
+#include "connectors/pg_mapping_check.h"
+#include "connectors/pg_objects.h"
 #include "connectors/pg_slot.h"
 #include "connectors/pg_target.h"
 #include "connectors/pg_writing.h"
 #include "connectors/pg_writing_bind.h"
 #include "connectors/pg_writing_check.h"
+#include "producers/source_run.h"
 #include "schemas/catalog.h"
+#include "schemas/family.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,19 +69,72 @@ static void check_slot(struct doctor *d, struct pg_conn *c, struct pg_slot *slot
         doctor_ok("WAL retenu", "%" PRId64 " octets", state.retained);
 }
 
-static void check_mapping(struct doctor *d, struct pg_conn *c)
+/* Reads its first object as the source's load does, with the source's rights. */
+static void read_object(struct doctor *d, struct pg_objects *o)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct pg_mapping *m =
-        pg_mapping_load(relais_conf_text(d->conf, "connector", "mapping"), &err);
-    const char *identity = relais_conf_text(d->conf, "connector", "replica_identity");
+    PGresult *r = pg_objects_page(o, "", 1, &err);
 
-    if (!m || pg_mapping_bind(m, c, &err) ||
-        (strcmp(identity, "exiger") == 0 && pg_mapping_check_identity(m, c, &err)))
-        doctor_error(d, "correspondance", &err);
+    if (r)
+        doctor_ok("lecture", "%s", PQntuples(r) ? "un objet lu" : "aucun objet");
+    else if (err.code == RELAIS_E_PG_RIGHTS)
+        doctor_wrong(d, "lecture",
+                     "GRANT SELECT sur chaque table de la correspondance, et USAGE sur "
+                     "son schéma, au rôle de connector.dsn",
+                     "%s : %s (%s)", err.where, err.text, relais_error_name(err.code));
     else
-        doctor_ok("correspondance", "%zu tables", m->table_count);
-    pg_mapping_free(m);
+        doctor_error(d, "lecture", &err);
+    PQclear(r);
+}
+
+/* Does the contract take what the mapping makes? */
+static bool fits_contract(struct doctor *d, const struct pg_mapping *m)
+{
+    struct relais_arena arena = RELAIS_ARENA_INIT(EXAMPLES_MAX);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_source_contracts list;
+    const struct relais_value *open;
+    const char *todo = NULL;
+
+    if (relais_source_contracts(d->conf, d->connector, &list, &err))
+        return true; /* doctor_source told */
+    open = relais_avro_example(list.rows[0]->schema, true, &arena);
+    if (!open)
+        relais_error_set(&err, RELAIS_E_LIMIT, "connector.mapping",
+                         "more memory than allowed");
+    else if (!m->fact &&
+             relais_family_check_snapshots(relais_family_find(list.rows[0]), &err))
+        todo = "mettre \"kind\": \"fact\" dans la correspondance, ou changer "
+               "connector.schema";
+    else if (pg_mapping_check_fields(m, open, &err))
+        todo = "corriger \"value\" dans la correspondance ; les champs du message : "
+               "docs/CONTRAT.md";
+    if (err.code)
+        doctor_wrong(d, "correspondance", todo, "%s : %s (%s)", err.where, err.text,
+                     relais_error_name(err.code));
+    relais_arena_release(&arena);
+    return !err.code;
+}
+
+static void check_mapping(struct doctor *d)
+{
+    const char *identity = relais_conf_text(d->conf, "connector", "replica_identity");
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_objects o = {.conf = d->conf};
+    bool fits;
+
+    o.mapping = pg_mapping_load(relais_conf_text(d->conf, "connector", "mapping"), &err);
+    fits = o.mapping && fits_contract(d, o.mapping);
+    if (!o.mapping || pg_objects_open(&o, &err) ||
+        (strcmp(identity, "exiger") == 0 &&
+         pg_mapping_check_identity(o.mapping, o.conn, &err)))
+        doctor_error(d, "correspondance", &err);
+    else if (fits)
+        doctor_ok("correspondance", "%zu tables", o.mapping->table_count);
+    if (o.conn)
+        read_object(d, &o);
+    pg_objects_close(&o);
+    pg_mapping_free(o.mapping);
 }
 
 static void check_source(struct doctor *d, struct pg_conn *c)
@@ -93,7 +149,7 @@ static void check_source(struct doctor *d, struct pg_conn *c)
     }
     check_slot(d, c, &slot);
     if (d->connector == &relais_source_postgres_table)
-        check_mapping(d, c);
+        check_mapping(d);
 }
 
 /* Announced by control events and not written; events and control events come by

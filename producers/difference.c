@@ -369,9 +369,8 @@ static int take_snapshot(struct difference *d, const struct difference_target *t
     struct store_order order;
     struct difference_known known;
 
-    if (!t->family->step)
-        return relais_error_set(err, RELAIS_E_FIELD_RULE, t->contract->name,
-                                "this contract takes facts only");
+    if (relais_family_check_snapshots(t->family, err))
+        return -1;
     entete->constate_le = file->created_us;
     entete->origine.depot = rec->depot;
     entete->origine.position = rec->position;

@@ -19,6 +19,14 @@ const struct relais_family *relais_family_find(const struct relais_contract *con
     return NULL;
 }
 
+int relais_family_check_snapshots(const struct relais_family *family,
+                                  struct relais_error *err)
+{
+    return family->step ? 0
+                        : relais_error_set(err, RELAIS_E_FIELD_RULE, family->contract,
+                                           "this contract takes facts only");
+}
+
 const char *relais_family_fait(const struct relais_contract *contract, const void *data)
 {
     const struct relais_avro_type *root = relais_avro_root(contract->schema);

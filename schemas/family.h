@@ -61,6 +61,9 @@ int relais_check_code(const struct relais_checker *checker,
 
 /* NULL: none (Parcage, EvenementControle). */
 const struct relais_family *relais_family_find(const struct relais_contract *contract);
+/* FIELD_RULE: its contract takes facts only. */
+int relais_family_check_snapshots(const struct relais_family *family,
+                                  struct relais_error *err) RELAIS_MUST_CHECK;
 /* The symbol of its fait ("OUVERTURE"), of a control event its issue; "" of others. */
 const char *relais_family_fait(const struct relais_contract *contract, const void *data);
 

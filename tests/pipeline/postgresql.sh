@@ -112,3 +112,18 @@ check 'the row is found, the application has its columns' \
 check 'another sink with a mapping in the same schema is refused' exits 78 "$relais" sink "$work/v/relais.ini" "${once[@]}" -X sink.group=autre
 check 'and says why' grep -q 'of the sink relais.dep93.versements: .*schema of its own' "$work/exits.out"
 check 'doctor finds it in order' sh -c '"$1" doctor "$2" | grep -q "^ok *correspondance *EvenementPaiement : 1 tables"' - "$relais" "$work/v/relais.ini"
+
+# tables as a source: what its start, or every object it reads, would stumble over
+webrsa "$work/t" 1 2
+webrsa_full
+ini=$work/t/relais.ini
+check 'doctor reads an object by the example mapping, whose fields are the contract’s' \
+    sh -c '"$1" doctor "$2" >"$0"; grep -q "^ok *correspondance *14 tables" "$0" && grep -q "^ok *lecture *un objet lu" "$0" || { cat "$0"; exit 1; }' "$work/doctor.out" "$relais" "$ini"
+sed 's/"etat": {"\$column"/"etatt": {"$column"/' docs/exemples/webrsa-source.json >"$work/etatt.json"
+wrong_says 'an unknown field of a mapping' '^!! *correspondance .*no such field in the message: etatt' -X connector.mapping="$work/etatt.json"
+sed 's/"debut": "suspensionsdroits/"debutt": "suspensionsdroits/' docs/exemples/webrsa-source.json >"$work/debutt.json"
+wrong_says 'one within a list' '^!! *correspondance .*suspensions.debutt' -X connector.mapping="$work/debutt.json"
+wrong_says 'states of a contract that takes facts only' '^!! *correspondance .*facts only' -X connector.schema=EvenementPaiement
+pg sql "GRANT SELECT ON ${webrsa_tables// /, } TO relais_source; REVOKE SELECT ON foyers FROM relais_source"
+wrong_says 'a table that may not be read' '^!! *lecture .*foyers' -X connector.dsn="$(as relais_source)"
+check 'and which right is missing' grep -q 'à faire : GRANT SELECT' "$work/doctor.out"
