@@ -268,6 +268,7 @@ static void registry(struct doctor *d)
 static int run(struct cli *cli)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_arena arena = RELAIS_ARENA_INIT(1u << 20);
     struct doctor d = {0};
     struct relais_conf *conf = cli_conf(cli, cli->args[0], NULL, &err);
 
@@ -280,6 +281,7 @@ static int run(struct cli *cli)
         doctor_ok("connecteur", "%s : %s", d.connector->name, d.connector->summary);
     }
     doctor_source(&d);
+    doctor_sink(&d, &arena);
     keys(&d);
     codes(&d);
     folders(&d);
@@ -291,6 +293,7 @@ static int run(struct cli *cli)
         printf("\n%d problème%s à régler.\n", d.wrong, d.wrong > 1 ? "s" : "");
     else
         printf("\nTout est en ordre.\n");
+    relais_arena_release(&arena);
     relais_conf_free(conf);
     return d.wrong ? 1 : 0;
 }

@@ -11,6 +11,9 @@
 struct doctor {
     const struct relais_conf *conf;
     const struct relais_connector *connector;
+    /* Of a sink whose [sink] can be read: what it reads, as whom. NULL: no such. */
+    const char *const *topics;
+    const char *group;
     int wrong;
 };
 
@@ -23,6 +26,10 @@ void doctor_error(struct doctor *d, const char *what, const struct relais_error 
 
 /* What a source publishes (doctor_source.c). */
 void doctor_source(struct doctor *d);
+/* Topics and group of a sink (doctor_sink.c). They belong to the arena. */
+void doctor_sink(struct doctor *d, struct relais_arena *arena);
+/* Is this among the sink's topics? */
+bool doctor_reads(const struct doctor *d, const char *topic);
 /* Broker, topics, rights (doctor_kafka.c). */
 void doctor_kafka(struct doctor *d);
 /* Of a connector with a database: connection, slot, tables (doctor_postgres.c). */

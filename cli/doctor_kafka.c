@@ -1,5 +1,6 @@
 /* relais doctor, Kafka's part: broker, topics, rights. */
 #include "cli/doctor.h"
+#include "consumers/topics.h"
 #include "schemas/catalog.h"
 
 #define TIMEOUT_MS        10000
@@ -14,7 +15,7 @@ static void broker(const struct rd_kafka_metadata *metadata)
                        "moins de trois brokers : une panne peut perdre des données");
 }
 
-/* The topics this process writes or its territory has, each with its DLQ. */
+/* The topics that the territory has; a sink's: those that it reads. */
 static void topics(struct doctor *d, rd_kafka_t *rk)
 {
     const char *territory = relais_conf_text(d->conf, "relais", "territory");
@@ -40,6 +41,25 @@ static void topics(struct doctor *d, rd_kafka_t *rk)
         else
             doctor_ok("topic", "%s, %d partitions", topic, partitions);
     }
+}
+
+static void sink_topic(struct doctor *d, rd_kafka_t *rk, const char *topic)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    int32_t partitions;
+
+    if (relais_kafka_partitions(rk, topic, TIMEOUT_MS, &partitions, &err) == 0)
+        doctor_ok("topic", "%s, %d partitions", topic, partitions);
+    else if (err.code == RELAIS_E_TOPIC_MISSING && !relais_topics_has(d->conf, topic))
+        doctor_wrong(
+            d, "topic",
+            "corriger sink.topics (relais topics plan dit les topics du "
+            "territoire), ou le faire créer par qui y publie",
+            "%s : n'existe pas, ou aucun droit de le voir ; pas un topic de %s (%s)",
+            topic, relais_conf_text(d->conf, "relais", "territory"),
+            relais_error_name(err.code));
+    else
+        doctor_error(d, "topic", &err);
 }
 
 static void say_bindings(struct doctor *d, const char *topic,
@@ -151,7 +171,10 @@ void doctor_kafka(struct doctor *d)
     } else {
         broker(metadata);
         rd_kafka_metadata_destroy(metadata);
-        topics(d, rk);
+        for (size_t i = 0; d->topics && d->topics[i]; i++)
+            sink_topic(d, rk, d->topics[i]);
+        if (!d->topics)
+            topics(d, rk);
         rights(d, rk);
     }
     relais_kafka_destroy(rk, 5);

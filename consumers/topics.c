@@ -96,6 +96,19 @@ static int want_all(struct topics *t, const struct relais_conf *conf,
     return 0;
 }
 
+bool relais_topics_has(const struct relais_conf *conf, const char *topic)
+{
+    struct relais_error ignored = RELAIS_ERROR_INIT;
+    struct topics t = {.replication = 1};
+    bool there = false;
+
+    if (want_all(&t, conf, &ignored))
+        return false;
+    for (size_t i = 0; i < t.count; i++)
+        there |= strcmp(t.wanted[i].topic, topic) == 0;
+    return there;
+}
+
 /* ---- what there is ---- */
 
 static int open_client(struct topics *t, const struct relais_conf *conf,

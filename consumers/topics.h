@@ -22,6 +22,9 @@ int relais_topics(const struct relais_conf *conf, bool apply,
                   int (*each)(void *user, const struct relais_topic_plan *row),
                   void *user, struct relais_error *err) RELAIS_MUST_CHECK;
 
+/* Is it one of them: would apply create it? */
+bool relais_topics_has(const struct relais_conf *conf, const char *topic);
+
 /* The table behind it, for docs: family, retention, its legal source. */
 struct relais_retention {
     const char *family;

@@ -38,3 +38,15 @@ start sink "$relais" sink "$work/sink/relais.ini" "${quick[@]}"
 sleep 2
 halt sink
 [ "$status" = 0 ] && ok 'SIGTERM ends a waiting sink with 0' || not_ok "SIGTERM ends a waiting sink with $status"
+
+# doctor refuses what the sink cannot read
+says() { # TEXT PATTERN [OPTION...]: doctor ends with 1 and says it
+	local text=$1 pattern=$2; shift 2
+	check "$text" env pattern="$pattern" sh -c '"$@" >"$0"; [ $? = 1 ] && grep -q "$pattern" "$0" || { cat "$0"; exit 1; }' \
+	    "$work/doctor.out" "$relais" doctor "$work/sink/relais.ini" "$@"
+}
+check 'doctor finds the topics of the sink, and these only' \
+    sh -c '"$1" doctor "$2" >"$0" && [ "$(grep -c "^ok *topic *dep93.p.*, 6 partitions" "$0")$(grep -c " topic " "$0")" = 22 ] || { cat "$0"; exit 1; }' \
+    "$work/doctor.out" "$relais" "$work/sink/relais.ini"
+says 'a topic that does not exist is named' '^!! *topic *dep93.paiements.v1 ' -X sink.topics=payments,paiements
+check 'topics apply, which would not create it, is not advised' sh -c '! grep -q "topics apply" "$1" && grep -q "à faire : corriger sink.topics" "$1"' - "$work/doctor.out"
