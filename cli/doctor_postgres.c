@@ -152,17 +152,28 @@ static void check_source(struct doctor *d, struct pg_conn *c)
         check_mapping(d);
 }
 
+static bool reads_control(const struct doctor *d)
+{
+    const struct relais_contract *control = relais_catalog_find(PG_CONTROL_CONTRACT);
+    char topic[128];
+
+    return relais_catalog_topic(control, relais_conf_text(d->conf, "relais", "territory"),
+                                topic, sizeof(topic)) == 0 &&
+           doctor_reads(d, topic);
+}
+
 /* Announced by control events and not written; events and control events come by
  * different topics, a few minutes apart at most. */
 static void check_completeness(struct doctor *d, struct pg_conn *c, const char *schema)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     char *quoted = PQescapeIdentifier(pg_conn_raw(c), schema, strlen(schema));
-    bool there = false;
+    bool there = false, announced = false;
     int64_t count = 0;
 
     if (!quoted || pg_completeness_there(c, quoted, &there, &err) ||
-        (there && pg_completeness_differences(c, quoted, DIFFERENCE_S, &count, &err)))
+        (there && (pg_completeness_announced(c, quoted, &announced, &err) ||
+                   pg_completeness_differences(c, quoted, DIFFERENCE_S, &count, &err))))
         doctor_error(d, "complétude", &err);
     else if (!there)
         doctor_unknown("complétude", "tables relais_recus et relais_controles absentes");
@@ -170,6 +181,11 @@ static void check_completeness(struct doctor *d, struct pg_conn *c, const char *
         doctor_wrong(d, "complétude",
                      "lire la vue relais_completude ; relais source --renvoi republie",
                      "%" PRId64 " écarts entre annoncé et écrit", count);
+    else if (!reads_control(d))
+        doctor_unknown("complétude",
+                       "rien n'est annoncé à ce puits : ajouter control à sink.topics");
+    else if (!announced)
+        doctor_unknown("complétude", "rien n'a encore été annoncé");
     else
         doctor_ok("complétude", "tout ce qui a été annoncé est écrit");
     PQfreemem(quoted);

@@ -173,6 +173,23 @@ int pg_completeness_announce(struct pg_conn *c, const char *schema, const char *
     return rc;
 }
 
+int pg_completeness_announced(struct pg_conn *c, const char *schema, bool *any_out,
+                              struct relais_error *err)
+{
+    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
+    PGresult *r = NULL;
+
+    if (relais_buf_printf(&sql, "SELECT EXISTS (SELECT FROM %s.relais_controles)",
+                          schema) == 0)
+        r = pg_conn_exec(c, "relais_controles", sql.data, NULL, 0, err);
+    relais_buf_release(&sql);
+    if (!r)
+        return -1;
+    *any_out = PQgetvalue(r, 0, 0)[0] == 't';
+    PQclear(r);
+    return 0;
+}
+
 int pg_completeness_differences(struct pg_conn *c, const char *schema, int after_s,
                                 int64_t *count_out, struct relais_error *err)
 {

@@ -43,6 +43,9 @@ int pg_completeness_there(struct pg_conn *c, const char *schema, bool *there_out
 int pg_completeness_announce(struct pg_conn *c, const char *schema, const char *topics,
                              const struct relais_value *control,
                              struct relais_error *err) RELAIS_MUST_CHECK;
+/* Was anything announced? */
+int pg_completeness_announced(struct pg_conn *c, const char *schema, bool *any_out,
+                              struct relais_error *err) RELAIS_MUST_CHECK;
 /* Subjects and faits of a depot and day that differ although they were announced
  * `after_s` seconds ago. */
 int pg_completeness_differences(struct pg_conn *c, const char *schema, int after_s,
