@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -173,42 +174,92 @@ static void folder(struct doctor *d, const char *what, const char *path, bool ma
 
 static void readable(struct doctor *d, const char *what, const char *path)
 {
+    struct stat st;
+
     if (access(path, R_OK))
-        doctor_wrong(d, what, "donner lecture à l'utilisateur du service", "%s : %s",
-                     path, strerror(errno));
+        doctor_wrong(d, what, "le mettre là, lisible à l'utilisateur du service",
+                     "%s : %s", path, strerror(errno));
+    else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        doctor_wrong(d, what, "nommer un fichier", "%s est un dossier", path);
     else
         doctor_ok(what, "%s", path);
 }
 
-/* Every PATH key of the connector names a folder or a file of it. */
+static void secret(struct doctor *d, const char *what, const char *path)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    char *text = relais_conf_secret(path, &err);
+
+    if (text) {
+        explicit_bzero(text, strlen(text));
+        doctor_ok(what, "%s", path);
+    } else {
+        doctor_wrong(d, what,
+                     "y mettre le secret, sur une ligne ; chmod 600, à l'utilisateur du "
+                     "service",
+                     "%s : %s", path, err.text);
+    }
+    free(text);
+}
+
+/* Of a file that a sink makes or goes on with. */
+static void written(struct doctor *d, const char *what, const char *path)
+{
+    char parent[4096];
+    char *slash;
+    struct stat st;
+
+    if (stat(path, &st) == 0) {
+        if (S_ISDIR(st.st_mode))
+            doctor_wrong(d, what, "nommer un fichier", "%s est un dossier", path);
+        else if (access(path, W_OK))
+            doctor_wrong(d, what, "donner écriture à l'utilisateur du service", "%s : %s",
+                         path, strerror(errno));
+        else
+            doctor_ok(what, "%s", path);
+        return;
+    }
+    snprintf(parent, sizeof(parent), "%s", path);
+    slash = strrchr(parent, '/');
+    if (slash && slash != parent)
+        *slash = '\0';
+    folder(d, what, slash ? parent : ".", false);
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t len = strlen(name), end_len = strlen(end);
+
+    return len >= end_len && strcmp(name + len - end_len, end) == 0;
+}
+
+/* Every PATH key of the connector names a folder or a file: a secret and a mapping are
+ * read; any other is read by a source, whose folders are there, and written by a sink. */
 static void folders(struct doctor *d)
 {
-    if (d->connector && d->connector->source)
+    bool source = d->connector && d->connector->source;
+
+    if (source)
         folder(d, "état", relais_conf_text(d->conf, "relais", "state"), true);
     for (const struct relais_conf_key *key = d->connector ? d->connector->keys : NULL;
          key && key->section; key++) {
         const char *path = key->type == RELAIS_CONF_PATH
                                ? relais_conf_text(d->conf, key->section, key->name)
                                : NULL;
-        char parent[4096];
-        char *slash;
         struct stat st;
 
         if (!path)
             continue;
-        if (d->connector->source && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+        if (ends_with(key->name, "password_file"))
+            secret(d, key->name, path);
+        else if (ends_with(key->name, "_file") || strcmp(key->name, "mapping") == 0 ||
+                 (source && (strcmp(key->name, "file") == 0 ||
+                             (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)))))
             readable(d, key->name, path);
-            continue;
-        }
-        if (d->connector->source) {
+        else if (source)
             folder(d, key->name, path, false);
-            continue;
-        }
-        snprintf(parent, sizeof(parent), "%s", path);
-        slash = strrchr(parent, '/');
-        if (slash && slash != parent)
-            *slash = '\0';
-        folder(d, key->name, slash ? parent : ".", false);
+        else
+            written(d, key->name, path);
     }
 }
 

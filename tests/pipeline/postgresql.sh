@@ -71,6 +71,14 @@ END
 check 'the tables of the sink' pg sql "$(cat "$work/tables.sql")"
 check 'its role' pg sql "$(cat "$work/sink_role.sql")"
 check 'doctor finds the tables' sh -c '"$1" doctor "$2" | grep -q "^ok *table *evenement_paiement : "' - "$relais" "$work/k/relais.ini"
+ini=$work/k/relais.ini
+wrong_says 'a password that is not there, by its name' "^!! *password_file *$work/k/nope.pw : " -X connector.password_file="$work/k/nope.pw"
+: >"$work/k/open.pw"
+wrong_says 'one that others can read' "^!! *password_file *$work/k/open.pw : " -X connector.password_file="$work/k/open.pw"
+wrong_says 'a mapping that is not there' "^!! *mapping *$work/k/nope.json : " -X connector.mapping="$work/k/nope.json"
+check 'nothing is called complete where nothing is announced' sh -c 'grep -q "^? *complétude .*ajouter control" "$1" && ! grep -q "^ok *complétude" "$1"' - "$work/doctor.out"
+"$relais" doctor "$ini" -X sink.topics=payments,control >"$work/doctor.out"
+check 'nor where nothing was announced yet' grep -q "^? *complétude *rien n'a encore été annoncé" "$work/doctor.out"
 check 'the sink writes with its rights only' "$relais" sink "$work/k/relais.ini" "${once[@]}"
 check 'no column of relais sink ddl is refused' "$relais" sink "$work/k/relais.ini" "${once[@]}" -X sink.topics=eligibility,placements,payments
 wrong() { pg sql "ALTER TABLE relais.evenement_indu ALTER mois TYPE $1 USING NULL"; }
@@ -80,6 +88,10 @@ check 'it is named, with both types' grep -q 'where=evenement_indu.mois .*int4.*
 check 'doctor names it too' sh -c '"$1" doctor "$2" | grep -q "^!! .*evenement_indu.mois"' - "$relais" "$work/k/relais.ini"
 wrong date
 check 'the payment is there' [ "$(pg sql 'SELECT montant_centimes FROM relais.evenement_paiement')" = 51230 ]
+pg sql 'INSERT INTO relais.relais_controles (depot, jour, sujet, fait, nombre, centimes, constate_le, sequence)
+    SELECT depot, jour, sujet, fait, count(*), sum(centimes), now(), 1 FROM relais.relais_recus GROUP BY depot, jour, sujet, fait'
+"$relais" doctor "$ini" -X sink.topics=payments,control >"$work/doctor.out"
+check 'what was announced is written' grep -q '^ok *complétude' "$work/doctor.out"
 check 'again, and it is there once' "$relais" sink "$work/k/relais.ini" "${once[@]}"
 check 'in the history too' [ "$(pg sql 'SELECT count(*) FROM relais.evenement_paiement_historique')" = 1 ]
 pg sql 'DROP TABLE relais.evenement_paiement CASCADE' >/dev/null

@@ -50,3 +50,6 @@ check 'doctor finds the topics of the sink, and these only' \
     "$work/doctor.out" "$relais" "$work/sink/relais.ini"
 says 'a topic that does not exist is named' '^!! *topic *dep93.paiements.v1 ' -X sink.topics=payments,paiements
 check 'topics apply, which would not create it, is not advised' sh -c '! grep -q "topics apply" "$1" && grep -q "à faire : corriger sink.topics" "$1"' - "$work/doctor.out"
+check 'the file that the sink goes on with is found' grep -q '^ok *file *.*/events.jsonl$' "$work/doctor.out"
+mkdir "$work/folder"
+says 'a folder is no file to write to' "^!! *file *$work/folder est un dossier" -X connector.file="$work/folder"
