@@ -62,81 +62,129 @@ static void sink_topic(struct doctor *d, rd_kafka_t *rk, const char *topic)
         doctor_error(d, "topic", &err);
 }
 
-static void say_bindings(struct doctor *d, const char *topic,
+/* A right that the process needs. */
+struct right {
+    rd_kafka_ResourceType_t type;
+    const char *name; /* of the topic, the group */
+    rd_kafka_AclOperation_t operation;
+};
+
+static const char *right_todo(const struct right *r)
+{
+    if (r->operation == RD_KAFKA_ACL_OPERATION_WRITE)
+        return "accorder Write et Describe à l'utilisateur de la source";
+    return r->type == RD_KAFKA_RESOURCE_GROUP
+               ? "accorder Read sur ce groupe à l'utilisateur du puits"
+               : "accorder Read et Describe à l'utilisateur du puits";
+}
+
+static void say_bindings(struct doctor *d, const struct right *r,
                          const rd_kafka_AclBinding_t **bindings, size_t count)
 {
-    size_t writers = 0;
+    bool writes = r->operation == RD_KAFKA_ACL_OPERATION_WRITE;
+    const char *group = r->type == RD_KAFKA_RESOURCE_GROUP ? "groupe " : "";
+    size_t granted = 0;
 
     for (size_t i = 0; i < count; i++) {
         rd_kafka_AclOperation_t operation = rd_kafka_AclBinding_operation(bindings[i]);
 
         if (rd_kafka_AclBinding_permission_type(bindings[i]) !=
                 RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW ||
-            (operation != RD_KAFKA_ACL_OPERATION_WRITE &&
-             operation != RD_KAFKA_ACL_OPERATION_ALL))
+            (operation != r->operation && operation != RD_KAFKA_ACL_OPERATION_ALL))
             continue;
-        writers++;
-        doctor_ok("droits", "%s : écriture accordée à %s", topic,
+        granted++;
+        doctor_ok("droits", "%s%s : %s accordée à %s", group, r->name,
+                  writes ? "écriture" : "lecture",
                   rd_kafka_AclBinding_principal(bindings[i]));
     }
     /* 2.0.2 also gives no row where the cluster controls nothing */
     if (!count)
         doctor_unknown("droits",
-                       "%s : aucun droit déclaré ; si ce Kafka contrôle les droits, "
-                       "accorder Write et Describe à l'utilisateur de la source",
-                       topic);
-    else if (!writers && d->connector && d->connector->source)
-        doctor_wrong(d, "droits",
-                     "accorder Write et Describe à l'utilisateur de la source",
-                     "%s : personne n'a le droit d'écrire", topic);
+                       "%s%s : aucun droit déclaré ; si ce Kafka contrôle les droits, %s",
+                       group, r->name, right_todo(r));
+    else if (!granted && d->connector)
+        doctor_wrong(d, "droits", right_todo(r), "%s%s : personne n'a le droit %s", group,
+                     r->name, writes ? "d'écrire" : "de lire");
 }
 
-/* Which principal we are only the broker knows: those who may write are shown. */
-static void rights(struct doctor *d, rd_kafka_t *rk)
+static rd_kafka_event_t *ask_right(rd_kafka_t *rk, const struct right *r,
+                                   rd_kafka_queue_t *queue)
 {
-    const struct relais_contract *contract = relais_catalog_at(0);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBEACLS);
-    rd_kafka_AclBindingFilter_t *filter = NULL;
+    char text[256];
+    rd_kafka_AclBindingFilter_t *filter = rd_kafka_AclBindingFilter_new(
+        r->type, r->name, RD_KAFKA_RESOURCE_PATTERN_MATCH, NULL, NULL,
+        RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, text, sizeof(text));
     rd_kafka_event_t *event = NULL;
-    rd_kafka_resp_err_t code;
-    char topic[128], text[256];
+
+    if (filter && !rd_kafka_AdminOptions_set_request_timeout(options, RIGHTS_TIMEOUT_MS,
+                                                             text, sizeof(text))) {
+        rd_kafka_DescribeAcls(rk, filter, options, queue);
+        event = rd_kafka_queue_poll(queue, RIGHTS_TIMEOUT_MS + 1000);
+    }
+    if (filter)
+        rd_kafka_AclBinding_destroy(filter);
+    rd_kafka_AdminOptions_destroy(options);
+    return event;
+}
+
+/* Which principal we are only the broker knows: those who have the right are shown.
+ * false: Kafka tells nothing of rights. */
+static bool right(struct doctor *d, rd_kafka_t *rk, const struct right *r)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_event_t *event = ask_right(rk, r, queue);
+    rd_kafka_resp_err_t code =
+        event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
     size_t count;
 
-    if (relais_catalog_topic(contract, relais_conf_text(d->conf, "relais", "territory"),
-                             topic, sizeof(topic)))
-        goto out;
-    filter = rd_kafka_AclBindingFilter_new(
-        RD_KAFKA_RESOURCE_TOPIC, topic, RD_KAFKA_RESOURCE_PATTERN_MATCH, NULL, NULL,
-        RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, text, sizeof(text));
-    if (rd_kafka_AdminOptions_set_request_timeout(options, RIGHTS_TIMEOUT_MS, text,
-                                                  sizeof(text)))
-        goto out;
-    rd_kafka_DescribeAcls(rk, filter, options, queue);
-    event = rd_kafka_queue_poll(queue, RIGHTS_TIMEOUT_MS + 1000);
-    code = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
     if (code == RD_KAFKA_RESP_ERR_SECURITY_DISABLED)
         doctor_ok("droits", "ce Kafka n'en contrôle aucun");
     else if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE ||
              code == RD_KAFKA_RESP_ERR__TIMED_OUT)
         doctor_unknown("droits", "sans réponse ; le broker embarqué n'en a pas");
     else if (code)
-        doctor_unknown("droits", "Kafka ne les montre pas à cet utilisateur (%s)",
-                       rd_kafka_err2name(code));
+        doctor_unknown(
+            "droits", "Kafka ne les montre pas à cet utilisateur (%s) ; s'il manque : %s",
+            rd_kafka_err2name(code), right_todo(r));
     else {
         const rd_kafka_AclBinding_t **bindings = rd_kafka_DescribeAcls_result_acls(
             rd_kafka_event_DescribeAcls_result(event), &count);
 
-        say_bindings(d, topic, bindings, count);
+        say_bindings(d, r, bindings, count);
     }
-out:
     if (event)
         rd_kafka_event_destroy(event);
-    if (filter)
-        rd_kafka_AclBinding_destroy(filter);
-    rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
+    return !code;
+}
+
+/* A source's: to write the first topic of its territory; a sink's: to read its topics, as
+ * its group. */
+static void rights(struct doctor *d, rd_kafka_t *rk)
+{
+    struct right r = {RD_KAFKA_RESOURCE_TOPIC, NULL, RD_KAFKA_ACL_OPERATION_READ};
+    char topic[128];
+
+    if (d->connector && d->connector->sink) {
+        for (size_t i = 0; d->topics && d->topics[i]; i++) {
+            r.name = d->topics[i];
+            if (!right(d, rk, &r))
+                return;
+        }
+        r.type = RD_KAFKA_RESOURCE_GROUP;
+        r.name = d->group;
+        if (d->group)
+            (void)right(d, rk, &r);
+        return;
+    }
+    r.operation = RD_KAFKA_ACL_OPERATION_WRITE;
+    r.name = topic;
+    if (relais_catalog_topic(relais_catalog_at(0),
+                             relais_conf_text(d->conf, "relais", "territory"), topic,
+                             sizeof(topic)) == 0)
+        (void)right(d, rk, &r);
 }
 
 void doctor_kafka(struct doctor *d)

@@ -72,6 +72,8 @@ conf "$work/k/relais.ini" <<-END
 	name = sink_file
 	file = events.jsonl
 END
+check 'doctor says who may read the topic, and as which group' sh -c '"$@" >"$0"; grep -q "^ok *droits *dep93.eligibility.v1 : lecture accordée à User:carol" "$0" &&
+    grep -q "^ok *droits *groupe relais.dep93.essai : lecture accordée à User:carol" "$0" || { cat "$0"; exit 1; }' "$work/doctor.out" "$relais" doctor "$work/k/relais.ini" "${secure[@]}"
 start sink "$relais" sink "$work/k/relais.ini" "${secure[@]}"
 start reader "$relais" subscribe dep93.eligibility.v1 --from earliest -b "$bootstrap" -r "$registry" "${secure[@]}"
 # the sink drops what was sent again: ids are counted
