@@ -4,20 +4,27 @@
 /* Tables read as objects of a contract: a mapping file (JSON) names a root table, those
  * that hang on it, and which column becomes which field. From it come the statements that
  * read whole objects as JSON, so that the server does the joining and nothing of a table
- * is kept here.
+ * is kept here. docs/CORRESPONDANCE.md explains it with examples.
  *
- *   {"kind": "snapshot",                  or "fact": one for each row inserted in the
- * root "root": "dossiers", "tables": { "dossiers":  {"table": "public.dossiers", "key":
- * "id"}, "foyers":    {"table": "public.foyers", "parent": "dossiers", "on":
- * {"dossier_id": "id"}},      its column: the parent's column "adresses":  {..., "where":
- * {"rgadr": "01"}, "latest": "dtemm"}}, "value": { "entete": {"dossier":
- * "dossiers.numdemrsa"},    a column "prestation": {"$value": "RSA"},                a
- * constant "etat": {"$column": "situations.etatdosrsa", "$codes": {"2": "OUVERT", "*":
- * null}}, "foyer": {"commune": ...},                      a record; absent if all is null
+ *   {"kind": "snapshot",            or "fact": one for each row inserted in the root
+ *    "root": "dossiers",
+ *    "tables": {
+ *      "dossiers": {"table": "public.dossiers", "key": "id"},
+ *      "foyers":   {"table": "public.foyers", "parent": "dossiers",
+ *                   "on": {"dossier_id": "id"}},      its column: the parent's column
+ *      "liens":    {"table": "public.adressesfoyers", "parent": "foyers",
+ *                   "on": {"foyer_id": "id"}, "where": {"rgadr": "01"},
+ *                   "latest": "dtemm"}},
+ *    "value": {
+ *      "entete": {"dossier": "dossiers.numdemrsa"},     a column
+ *      "prestation": {"$value": "RSA"},                 a constant
+ *      "etat": {"$column": "situations.etatdosrsa",
+ *               "$codes": {"2": "OUVERT", "*": null}},
+ *      "foyer": {"commune": ...},                       a record; absent if all is null
  *      "montant_centimes": {"$sum": "details.mtrsavers", "$as": "centimes"},
- *      "date": {"$first": ["a.x", "b.y"]},             the first that is not null
+ *      "date": {"$first": ["a.x", "b.y"]},              the first that is not null
  *      "personnes": {"$each": "personnes", "$item": {...}},   a list, by the table's key
- *      "suspensions": [{"$each": ...}, {"$each": ...}]}}      lists one after the other
+ *      "suspensions": [{"$each": ...}, {"$each": ...}]}}      lists, one after the other
  *
  * "$as": centimes, integer, text, boolean, day, month. Texts are trimmed, empty ones and
  * the days of the years 0001 and 9999 are null (contract A10). A table that is no list
