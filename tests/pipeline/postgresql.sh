@@ -11,8 +11,8 @@ block 'CREATE TABLE outbox' >"$work/outbox.sql"
 block 'CREATE ROLE relais_source' | sed "s/'…'/'x'/" >"$work/source_role.sql"
 block 'CREATE ROLE relais_puits' | sed "s/'…'/'x'/; s/DATABASE suivi/DATABASE postgres/" >"$work/sink_role.sql"
 block 'INSERT INTO outbox' | sed '/^UPDATE/d' >"$work/insert.sql"
-check 'the outbox of the page is made' pg sql "$(cat "$work/outbox.sql")"
-check 'its role too' pg sql "$(cat "$work/source_role.sql")"
+check 'the role of the page is made' pg sql "$(cat "$work/source_role.sql")"
+check 'its outbox too' pg sql "$(cat "$work/outbox.sql")"
 pg sql 'CREATE ROLE relais_nu LOGIN'
 conf "$work/s/relais.ini" <<-END
 [connector]
