@@ -254,18 +254,47 @@ static int64_t field_index(const struct relais_avro_type *type, const char *name
     return (int64_t)at - 1;
 }
 
+/* The same but for two letters in one place, with three that are the same at least. */
+static bool is_misspelt(const char *name, const char *field)
+{
+    size_t len = strlen(name), want = strlen(field), same = 0, end = 0;
+
+    while (name[same] && name[same] == field[same])
+        same++;
+    while (end + same < len && end + same < want &&
+           name[len - 1 - end] == field[want - 1 - end])
+        end++;
+    return same + end >= 3 && same + end + 2 >= want && same + end + 2 >= len;
+}
+
+/* A member that no field has. Its name may be a value (a number of a person as a key): it
+ * is told only where it is a slip of the pen. */
+static int unknown_member(struct binder *b, const struct relais_avro_type *type,
+                          const char *name, size_t rank)
+{
+    for (uint32_t i = 0; i < type->count; i++)
+        if (is_misspelt(name, type->fields[i].name))
+            return relais_error_set(b->err, RELAIS_E_FIELD_UNKNOWN, name,
+                                    "the schema has no such field; the nearest is %s",
+                                    type->fields[i].name);
+    return relais_error_set(b->err, RELAIS_E_FIELD_UNKNOWN, NULL,
+                            "the schema has no field of member %zu's name", rank);
+}
+
 /* Which member is which field's. */
 static int sort_members(struct binder *b, const struct relais_avro_type *type,
                         const struct relais_value *v, const struct relais_value **given)
 {
+    size_t rank = 0;
+
     for (v = v->child; v; v = v->next) {
         int64_t i = field_index(type, v->name);
 
+        rank++;
         if (i < 0) {
             if (b->defaults)
                 continue;
-            return relais_error_set(b->err, RELAIS_E_FIELD_UNKNOWN, v->name,
-                                    "the schema has no such field");
+            return unknown_member(b, type, v->name, rank);
         }
         if (given[i])
             return relais_error_set(b->err, RELAIS_E_FIELD_TYPE, v->name, "given twice");
