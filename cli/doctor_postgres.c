@@ -1,5 +1,6 @@
 /* relais doctor: the database of a connector. */
 #include "cli/doctor.h"
+#include "connectors/outbox_columns.h"
 #include "connectors/pg_completeness.h"
 #include "connectors/pg_mapping_check.h"
 #include "connectors/pg_objects.h"
@@ -137,6 +138,20 @@ static void check_mapping(struct doctor *d)
     pg_mapping_free(o.mapping);
 }
 
+static void check_columns(struct doctor *d, struct pg_conn *c)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct outbox_form form;
+
+    if (outbox_form_init(&form, d->conf, &err) == 0) { /* else doctor_source told */
+        if (outbox_check_columns(&form, d->conf, c, &err))
+            doctor_error(d, "colonnes", &err);
+        else
+            doctor_ok("colonnes", "celles de la configuration sont là");
+    }
+    outbox_form_release(&form);
+}
+
 static void check_source(struct doctor *d, struct pg_conn *c)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -150,6 +165,8 @@ static void check_source(struct doctor *d, struct pg_conn *c)
     check_slot(d, c, &slot);
     if (d->connector == &relais_source_postgres_table)
         check_mapping(d);
+    if (d->connector == &relais_source_postgres_outbox)
+        check_columns(d, c);
 }
 
 static bool reads_control(const struct doctor *d)

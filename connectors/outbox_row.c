@@ -434,6 +434,33 @@ static int keep_charge(struct relais_slice raw, struct relais_arena *arena,
     return 0;
 }
 
+/* All its columns as a JSON object: the row is deleted at its source perhaps. */
+static int keep_row(const struct row *row, struct relais_arena *arena,
+                    struct relais_record *rec)
+{
+    const struct pg_relation *relation = row->event->relation;
+    struct relais_value *all = relais_value_add(arena, NULL, NULL, RELAIS_VALUE_RECORD);
+    struct relais_buf json = RELAIS_BUF_INIT(CHARGE_MAX_BYTES);
+    int rc = all ? 0 : -1;
+
+    for (size_t i = 0; i < relation->column_count && !rc; i++) {
+        const struct pg_datum *now = &row->event->now[i];
+
+        if (now->kind == PG_DATUM_TEXT)
+            rc = relais_value_add_string(arena, all, relation->columns[i].name,
+                                         now->bytes);
+        else
+            rc =
+                relais_value_add(arena, all, relation->columns[i].name, RELAIS_VALUE_NULL)
+                    ? 0
+                    : -1;
+    }
+    if (!rc && relais_value_print(all, &json) == 0)
+        rc = keep_charge(relais_buf_slice(&json), arena, rec);
+    relais_buf_release(&json);
+    return rc;
+}
+
 /* What names the record is kept before its payload is read, which may fill the arena. */
 static int read_row(const struct outbox_form *form, struct row *row,
                     struct relais_arena *arena, struct relais_record *rec,
@@ -443,8 +470,11 @@ static int read_row(const struct outbox_form *form, struct row *row,
     int rc;
 
     if (!find(row, form->payload_column, &payload))
-        rc = relais_error_set(why, RELAIS_E_FIELD_MISSING, NULL,
-                              "the table has no such column");
+        rc =
+            keep_row(row, arena, rec) || name_record(form, row, arena, rec)
+                ? full(why)
+                : relais_error_set(why, RELAIS_E_FIELD_MISSING, NULL,
+                                   "the table has no such column; the row is kept whole");
     else if (keep_charge(payload.text, arena, rec) || name_record(form, row, arena, rec))
         rc = full(why);
     else

@@ -9,6 +9,7 @@
  * given before is passed over, after a crash the runner knows it by its place.
  */
 #include "connectors/connector.h"
+#include "connectors/outbox_columns.h"
 #include "connectors/outbox_row.h"
 #include "connectors/pg_slot.h"
 #include "core/day.h"
@@ -301,13 +302,23 @@ static int configure(struct source_outbox *o, struct relais_error *err)
                : 0;
 }
 
+static int check_columns(const struct source_outbox *o, struct relais_error *err)
+{
+    struct pg_conn *c = pg_conn_open(o->conf, PG_USE_READ, err);
+    int rc = c ? outbox_check_columns(&o->form, o->conf, c, err) : -1;
+
+    pg_conn_close(c);
+    return rc;
+}
+
 static int source_outbox_open(void **state, const struct relais_conf *conf,
                               struct relais_error *err)
 {
     struct source_outbox *o = relais_zalloc(sizeof(*o));
 
     o->conf = conf;
-    if (configure(o, err) == 0 && open_stream(o, err) == 0) {
+    if (configure(o, err) == 0 && open_stream(o, err) == 0 &&
+        check_columns(o, err) == 0) {
         *state = o;
         return 0;
     }

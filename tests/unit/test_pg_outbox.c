@@ -390,6 +390,26 @@ static void test_pg_outbox_unreadable_payloads_are_parked_in_their_place(void **
     assert_int_equal(f->seen[5].charge_len, 0);
 }
 
+/* Renamed under a running source: what the row says is parked, all of it. */
+static void test_pg_outbox_row_without_its_payload_is_parked_whole(void **state)
+{
+    static const char *const mark[2] = {
+        "ALTER TABLE outbox RENAME contenu TO payload; INSERT INTO outbox (aggregateid, "
+        "payload) VALUES ('",
+        "', '{}')"};
+    struct fixture *f = *state;
+
+    start(f);
+    free(helper_pg_sql("ALTER TABLE outbox RENAME payload TO contenu; INSERT INTO outbox "
+                       "(aggregateid, contenu) VALUES ('1', '{\"a\": 1}')"));
+    drain_with(f, ALL, true, mark);
+    assert_int_equal(f->count, 1);
+    assert_int_equal(f->seen[0].kind, RELAIS_RECORD_PARKED);
+    assert_int_equal(f->seen[0].code, RELAIS_E_FIELD_MISSING);
+    assert_string_equal(f->seen[0].where, "payload");
+    assert_true(f->seen[0].charge_len > strlen("\"contenu\":\"{}\",\"aggregateid\":1"));
+}
+
 static void test_pg_outbox_messages_are_rows_without_a_table(void **state)
 {
     struct fixture *f = *state;
@@ -631,6 +651,11 @@ static void test_pg_outbox_wrong_configuration_is_refused(void **state)
     refused(f, "table = a.b.c\n", RELAIS_E_CONF_VALUE);
     refused(f, "schema = EvenementDroit\nslot = Essai\n", RELAIS_E_CONF_VALUE);
     refused(f, "schema = EvenementDroit\nslot = absent\n", RELAIS_E_SLOT_MISSING);
+#define NAMED "schema = EvenementDroit\nslot = essai\npublication = essai\n"
+    refused(f, NAMED "column_payload = payloadd\n", RELAIS_E_PG_SCHEMA);
+    refused(f, NAMED "column_id = idd\n", RELAIS_E_PG_SCHEMA);
+    refused(f, NAMED "columns = inconnue=mois\n", RELAIS_E_PG_SCHEMA);
+#undef NAMED
 }
 
 int main(void)
@@ -645,6 +670,7 @@ int main(void)
         T(route_names_the_contract),
         T(bytea_is_ready_avro),
         T(unreadable_payloads_are_parked_in_their_place),
+        T(row_without_its_payload_is_parked_whole),
         T(messages_are_rows_without_a_table),
         T(confirms_what_is_acknowledged),
         T(unacknowledged_rows_come_again_with_their_place),
