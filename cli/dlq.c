@@ -315,7 +315,8 @@ static const struct cli_option options[] = {
      .argument = "TROUSSEAU",
      .doc = "show : ouvre les champs chiffrés que ce trousseau permet"},
     {.name = "passer",
-     .doc = "reinject : ce qui est refusé encore reste de côté, la suite est remise"},
+     .doc = "reinject : ce qui est refusé encore est mis de côté à nouveau, la suite est "
+            "remise"},
     {.name = NULL},
 };
 
@@ -326,8 +327,9 @@ const struct cli_command cli_dlq = {
     .text =
         "  list      un message par ligne : où, quand, d'où, pourquoi ; aucune valeur. "
         "« attend »,\n"
-        "            ou « redonné » : reinject est passé, il est écrit ou (--passer) "
-        "refusé encore ;\n"
+        "            ou « redonné » : reinject est passé, il est écrit, ou (--passer) "
+        "refusé\n"
+        "            encore : alors un autre attend, avec son motif du jour ;\n"
         "            « ? » : le puits, ou Kafka, ne dit pas où en est reinject\n"
         "  show      le message entier en JSON, ses champs chiffrés fermés sans --keys\n"
         "  reinject  remet au puits ce qu'il a refusé, recontrôlé, dans l'ordre de "

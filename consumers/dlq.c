@@ -63,6 +63,17 @@ static void producer_close(struct dlq *dlq)
     dlq->known[0] = '\0';
 }
 
+#define DLQ ".dlq"
+
+/* It was parked before, and is refused again. */
+static bool is_parked(const char *topic)
+{
+    size_t len = strlen(topic);
+
+    return len > strlen(DLQ) && strcmp(topic + len - strlen(DLQ), DLQ) == 0;
+}
+
+/* Where a message was first, its headers tell once for all; why is told anew. */
 static rd_kafka_headers_t *headers_of(const rd_kafka_message_t *msg, const char *stage,
                                       const struct relais_error *why)
 {
@@ -72,9 +83,15 @@ static rd_kafka_headers_t *headers_of(const rd_kafka_message_t *msg, const char 
         headers = rd_kafka_headers_new(8);
     else
         headers = rd_kafka_headers_copy(own);
-    if (!relais_kafka_dlq_headers(headers, rd_kafka_topic_name(msg->rkt), msg->partition,
-                                  msg->offset, stage, why))
+    if (is_parked(rd_kafka_topic_name(msg->rkt))) {
+        rd_kafka_header_remove(headers, RELAIS_KAFKA_DLQ_STAGE);
+        rd_kafka_header_remove(headers, RELAIS_KAFKA_DLQ_WHY);
+        if (!relais_kafka_dlq_headers(headers, NULL, -1, -1, stage, why))
+            return headers;
+    } else if (!relais_kafka_dlq_headers(headers, rd_kafka_topic_name(msg->rkt),
+                                         msg->partition, msg->offset, stage, why)) {
         return headers;
+    }
     rd_kafka_headers_destroy(headers);
     return NULL;
 }
@@ -115,11 +132,12 @@ static int produce(struct dlq *dlq, const rd_kafka_message_t *msg, const char *t
 int dlq_put(struct dlq *dlq, const rd_kafka_message_t *msg, const char *stage,
             const struct relais_error *why, struct relais_error *err)
 {
+    const char *from = rd_kafka_topic_name(msg->rkt);
     char topic[256];
     rd_kafka_headers_t *headers;
     int32_t count;
 
-    snprintf(topic, sizeof(topic), "%s.dlq", rd_kafka_topic_name(msg->rkt));
+    snprintf(topic, sizeof(topic), "%s%s", from, is_parked(from) ? "" : DLQ);
     if (!dlq->rk && producer_open(dlq, err))
         return -1;
     if (strcmp(topic, dlq->known) != 0) {

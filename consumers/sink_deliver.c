@@ -144,10 +144,6 @@ int sink_park(struct sink_run *run, const struct relais_event *event, const char
                      "sink=%s stage=%s topic=%s partition=%" PRId32 " offset=%" PRId64,
                      run->name, stage, relais_event_topic(event),
                      relais_event_partition(event), relais_event_offset(event));
-    if (run->parked) { /* it is in the DLQ */
-        sink_skip(run, event);
-        return 0;
-    }
     while (rc <= 0 && drops == run->drops) {
         struct relais_error away = RELAIS_ERROR_INIT;
 

@@ -35,7 +35,7 @@ struct sink_run {
     bool drop_repeats;
     bool once;   /* ends with the topics */
     bool parked; /* the topics are DLQs: what a sink parked, once more */
-    bool pass;   /* of these, what is refused again stays behind */
+    bool pass;   /* of these, what is refused again is parked anew */
     bool told_ready;
 };
 

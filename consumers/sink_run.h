@@ -13,7 +13,7 @@ struct relais_sink_options {
     bool once;   /* stop at the end of every partition as it was at start */
     bool parked; /* the topics are DLQs: what sinks parked is given once more, what is
                     refused again ends the run (nothing after it is given) */
-    bool pass;   /* parked: what is refused again stays behind instead */
+    bool pass;   /* parked: what is refused again is parked anew instead */
 };
 
 /* Returns the exit status; the reason was logged. */

@@ -354,12 +354,12 @@ int relais_kafka_dlq_headers(rd_kafka_headers_t *headers, const char *topic,
 
     snprintf(message, sizeof(message), "%s %s: %s", relais_error_name(why->code),
              why->where, why->text);
-    if (rd_kafka_header_add(headers, "__connect.errors.topic", -1, topic, -1) ||
+    if ((topic &&
+         rd_kafka_header_add(headers, "__connect.errors.topic", -1, topic, -1)) ||
         add_number(headers, "__connect.errors.partition", partition) ||
         add_number(headers, "__connect.errors.offset", offset) ||
-        rd_kafka_header_add(headers, "__connect.errors.stage", -1, stage, -1) ||
-        rd_kafka_header_add(headers, "__connect.errors.exception.message", -1, message,
-                            -1))
+        rd_kafka_header_add(headers, RELAIS_KAFKA_DLQ_STAGE, -1, stage, -1) ||
+        rd_kafka_header_add(headers, RELAIS_KAFKA_DLQ_WHY, -1, message, -1))
         return -1;
     return 0;
 }

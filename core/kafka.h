@@ -71,8 +71,10 @@ int relais_kafka_watermarks(rd_kafka_t *rk, const char *topic, int32_t partition
                             int timeout_ms, int64_t *low_out, int64_t *high_out,
                             struct relais_error *err) RELAIS_MUST_CHECK;
 /* Connect's headers of a parked message: __connect.errors.topic .partition .offset .stage
- * .exception.message. partition, offset < 0: left out (a record that never was in a
- * topic). */
+ * .exception.message. topic NULL; partition, offset < 0: left out (a record that never
+ * was in a topic). */
+#define RELAIS_KAFKA_DLQ_STAGE "__connect.errors.stage"
+#define RELAIS_KAFKA_DLQ_WHY   "__connect.errors.exception.message"
 int relais_kafka_dlq_headers(rd_kafka_headers_t *headers, const char *topic,
                              int32_t partition, int64_t offset, const char *stage,
                              const struct relais_error *why) RELAIS_MUST_CHECK;
