@@ -6,6 +6,7 @@
  */
 
 #include "consumers/subscriber_internal.h"
+#include "core/day.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -270,6 +271,14 @@ static void mark_revoked(struct subscriber *sub, struct part *part)
         part->next = part->committed = part->position = -1;
 }
 
+/* No partition is known to be ours, or not to be. */
+static void assign_none(struct subscriber *sub)
+{
+    sub->assigned = false;
+    sub->unassigned_us = relais_monotonic_us();
+    sub->generation++;
+}
+
 static void waiting_drop(struct subscriber *sub)
 {
     if (sub->waiting)
@@ -286,8 +295,7 @@ void assign_forget(struct subscriber *sub)
         sub->parts[i]->revoked_call = 0;
     }
     sub->last_part = NULL;
-    sub->assigned = false;
-    sub->generation++;
+    assign_none(sub);
 }
 
 /* librdkafka keeps a pause on a partition that goes: were it to come back after the pause
@@ -330,8 +338,7 @@ void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         for (int i = 0; i < list->cnt; i++)
             mark_revoked(sub,
                          part_find(sub, list->elems[i].topic, list->elems[i].partition));
-        sub->assigned = false;
-        sub->generation++;
+        assign_none(sub);
     }
     subscriber_notice(sub, "group=%s %s=%d", sub->group ? sub->group : "-",
                       assign ? "assigned" : "revoked", list->cnt);
@@ -375,8 +382,7 @@ void subscriber_reposition(struct subscriber *sub)
         mark_revoked(sub, sub->parts[i]);
         sub->parts[i]->revoked_call = 0; /* nothing of this call is left */
     }
-    sub->assigned = false;
-    sub->generation++;
+    assign_none(sub);
     end_pause(sub, list);
     rd_kafka_assign(sub->rk, NULL);
 }

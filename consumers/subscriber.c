@@ -525,6 +525,7 @@ struct subscriber *subscriber_new(const struct subscriber_options *options,
     sub = relais_zalloc(sizeof(*sub));
     sub->options = *options;
     sub->call = 1; /* 0: no call */
+    sub->unassigned_us = relais_monotonic_us();
     sub->group = options->group ? relais_strdup(options->group) : NULL;
     sub->topics = relais_zalloc((count + 1) * sizeof(char *));
     for (size_t i = 0; i < count; i++)

