@@ -109,10 +109,11 @@ static int need_replication(struct pg_conn *c, struct relais_error *err)
 
 /* What changed before a slot was made never comes by it: objects that were published from
  * another are read again. */
-static int load_again(const struct pg_slot *s, bool only_if_loaded,
+static int load_again(const struct pg_slot *s, struct pg_conn *c, bool only_if_loaded,
                       struct relais_error *err)
 {
     char path[PATH_MAX], position[64];
+    struct pg_slot_state state;
     uint64_t lsn = 0;
 
     if (snprintf(path, sizeof(path), "%s/chargement.%s",
@@ -122,9 +123,14 @@ static int load_again(const struct pg_slot *s, bool only_if_loaded,
                                 "chemin trop long");
     if (only_if_loaded && access(path, F_OK) && errno == ENOENT)
         return 0;
-    if (relais_depot_position(s->conf, position, err))
+    if (relais_depot_position(s->conf, s->name, position, err) ||
+        pg_slot_look(s, c, &state, err))
         return -1;
     lsn = strtoull(position, NULL, 16); /* up to the first `/` */
+    if (lsn > state.server)
+        return relais_error_set(err, RELAIS_E_SLOT_ORIGIN, s->name,
+                                "le journal du serveur est revenu en arrière : donner au "
+                                "slot un autre nom, create, puis resnapshot");
     if (pg_progress_again(path, lsn, err))
         return -1;
     printf("%s : tous les objets seront relus au prochain départ\n", s->name);
@@ -137,7 +143,7 @@ static int create(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
     if (need_replication(c, err) || need_publication(cli, s, c, err) ||
         pg_slot_create(s, c, err))
         return -1;
-    return relais_conf_text(s->conf, "connector", "mapping") ? load_again(s, true, err)
+    return relais_conf_text(s->conf, "connector", "mapping") ? load_again(s, c, true, err)
                                                              : 0;
 }
 
@@ -283,7 +289,7 @@ static int resnapshot(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
         return relais_error_set(
             err, RELAIS_E_USAGE, "slot",
             "le slot est lu en ce moment : arrêter d'abord la source");
-    return load_again(s, false, err) || pg_origin_forget(&s->origin, err) ? -1 : 0;
+    return load_again(s, c, false, err) || pg_origin_forget(&s->origin, err) ? -1 : 0;
 }
 
 /* ---- the command ---------------------------------------------------------------------

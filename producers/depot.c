@@ -1,3 +1,4 @@
+#include "producers/position.h"
 #include "producers/source_internal.h"
 
 #include <errno.h>
@@ -73,19 +74,20 @@ int relais_depot_list(const struct relais_conf *conf,
     return rc;
 }
 
-int relais_depot_position(const struct relais_conf *conf, char out[64],
+int relais_depot_position(const struct relais_conf *conf, const char *log, char out[64],
                           struct relais_error *err)
 {
-    char kept[STORE_POSITION_MAX] = "";
+    char kept[STORE_POSITION_MAX] = "", begin[STORE_POSITION_MAX];
     struct store *store;
-    const char *colon;
     int rc = open_state(conf, &store, err);
 
     if (store && rc == 0)
         rc = store_position(store, kept, err);
     store_close(store);
-    colon = strchr(kept, ':');
-    snprintf(out, 64, "%s", colon ? colon + 1 : "");
+    if (rc == 0)
+        rc = position_make(relais_slice_str(log), RELAIS_SLICE(""), begin, err);
+    snprintf(out, 64, "%s",
+             rc == 0 && position_reached(begin, kept) ? strchr(kept, ':') + 1 : "");
     return rc;
 }
 

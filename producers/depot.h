@@ -26,9 +26,9 @@ struct relais_depot_row {
 int relais_depot_list(const struct relais_conf *conf,
                       int (*each)(void *user, const struct relais_depot_row *row),
                       void *user, struct relais_error *err) RELAIS_MUST_CHECK;
-/* Of a log: the position up to which all was published ("": none), without the mark of
- * its log. out: STORE_POSITION_MAX bytes of store.h. */
-int relais_depot_position(const struct relais_conf *conf, char out[64],
+/* The position up to which all of this log was published ("": none, or the last one is
+ * another log's). out: STORE_POSITION_MAX bytes of store.h. */
+int relais_depot_position(const struct relais_conf *conf, const char *log, char out[64],
                           struct relais_error *err) RELAIS_MUST_CHECK;
 /* force: accept topics whose beginning was already deleted. objects_out: objects found.
  */

@@ -94,6 +94,7 @@ change
 check 'after that the topic is what the tables are' goes_on
 
 pg stop; pg clone sauvegarde; pg start
+pg sql 'SELECT pg_switch_wal()' >/dev/null; change; pg sql 'SELECT pg_switch_wal()' >/dev/null # far ahead of it
 change
 check 'what comes after a backup is published' goes_on
 pg stop; pg restore sauvegarde; pg start
@@ -102,6 +103,8 @@ options[3]=connector.slot=quatrieme
 check 'another name: create' slot create
 check 'resnapshot' slot resnapshot
 check 'after that the topic is what the tables are' goes_on
+change
+check 'what changes then is published too' goes_on
 
 pg sql "SELECT pg_create_physical_replication_slot('secours', true)" >/dev/null
 pg standby
