@@ -14,10 +14,10 @@
 
 #define SQL_MAX 16384
 
-#define WRITTEN_SINCE                                                                    \
-    "des lignes ont été écrites depuis que le slot est fait : arrêter les "          \
-    "applications, "                                                                     \
-    "puis relais slot drop --oui, create, resnapshot"
+/* Also within quotes of SQL: no apostrophe. */
+static const char written_since[] =
+    "des lignes ont été écrites depuis que le slot est fait : arrêter les applications, "
+    "puis relais slot drop --oui, create, resnapshot";
 
 static void print_lsn(const char *what, uint64_t lsn)
 {
@@ -114,7 +114,7 @@ static int load_again(const struct pg_slot *s, struct pg_conn *c, bool only_if_l
 {
     char path[PATH_MAX], position[64];
     struct pg_slot_state state;
-    uint64_t lsn = 0;
+    uint64_t lsn;
 
     if (snprintf(path, sizeof(path), "%s/chargement.%s",
                  relais_conf_text(s->conf, "relais", "state"),
@@ -216,7 +216,7 @@ static int need_unread(const struct pg_slot *s, struct pg_conn *c, char xid_out[
     PQclear(r);
     if (given <= 0)
         return given;
-    return relais_error_set(err, RELAIS_E_USAGE, "slot", WRITTEN_SINCE);
+    return relais_error_set(err, RELAIS_E_USAGE, "slot", "%s", written_since);
 }
 
 /* An outbox has no state to read: rows that are still there are written once more, under
@@ -268,7 +268,7 @@ static int print_again(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
         since && order ? ""
                        : "-- --depuis : lesquelles manquent ; --ordre : dans quel ordre "
                          "elles furent écrites\n",
-        PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 2), WRITTEN_SINCE,
+        PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 2), written_since,
         PQgetvalue(r, 0, 0), since ? since : "…", PQgetvalue(r, 0, 0),
         PQgetvalue(r, 0, 1), PQgetvalue(r, 0, 1), order ? order : "…");
     PQclear(r);

@@ -470,11 +470,11 @@ static int read_row(const struct outbox_form *form, struct row *row,
     int rc;
 
     if (!find(row, form->payload_column, &payload))
-        rc =
-            keep_row(row, arena, rec) || name_record(form, row, arena, rec)
-                ? full(why)
-                : relais_error_set(why, RELAIS_E_FIELD_MISSING, NULL,
-                                   "the table has no such column; the row is kept whole");
+        rc = keep_row(row, arena, rec) || name_record(form, row, arena, rec)
+                 ? full(why)
+                 : relais_error_set(why, RELAIS_E_FIELD_MISSING, NULL,
+                                    "the table has no such column; the row is %s",
+                                    rec->charge.ptr ? "kept whole" : "too large to keep");
     else if (keep_charge(payload.text, arena, rec) || name_record(form, row, arena, rec))
         rc = full(why);
     else

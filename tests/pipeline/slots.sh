@@ -44,7 +44,8 @@ check 'it is made' slot create
 sed 's/{"$value": "RSA"}/{"$value": "RSB"}/' docs/exemples/webrsa-source.json >"$work/wrong.json"
 right=("${options[@]}")
 options+=(-X "connector.mapping=$work/wrong.json")
-check 'with a wrong mapping all is parked' source_runs
+check 'with a wrong mapping' source_runs
+check 'all is parked' grep -q 'parked=5[0-9] code=CODE_UNKNOWN where=prestation' "$work/source.err"
 options=("${right[@]}")
 slot resnapshot >"$work/again.txt"
 check 'resnapshot' grep -q 'relus au prochain' "$work/again.txt"
