@@ -1,7 +1,7 @@
 /* relais slot: the replication slot of a PostgreSQL source. */
 #include "cli/commands.h"
+#include "cli/slot.h"
 #include "connectors/pg_progress.h"
-#include "connectors/pg_slot.h"
 #include "producers/depot.h"
 
 #include <errno.h>
@@ -303,7 +303,7 @@ static const struct verb {
 } verbs[] = {
     {"status", status, NULL},         {"create", create, "fait"},
     {"drop", drop, "effacé"},         {"advance", advance, "avancé"},
-    {"resnapshot", resnapshot, NULL},
+    {"resnapshot", resnapshot, NULL}, {"takeover", slot_takeover, "noté"},
 };
 
 static const struct verb *find_verb(const char *name, struct relais_error *err)
@@ -312,7 +312,8 @@ static const struct verb *find_verb(const char *name, struct relais_error *err)
         if (strcmp(verbs[i].name, name) == 0)
             return &verbs[i];
     relais_error_set(err, RELAIS_E_USAGE, "slot",
-                     "status, create, drop, advance ou resnapshot, non '%.40s'", name);
+                     "status, create, drop, advance, resnapshot ou takeover, non '%.40s'",
+                     name);
     return NULL;
 }
 
@@ -361,13 +362,16 @@ static const struct cli_option options[] = {
     {.name = "ordre",
      .argument = "SQL",
      .doc = "resnapshot d'une outbox : l'ordre où elles furent écrites, \"cree_le\""},
+    {.name = "offsets",
+     .argument = "FICHIER",
+     .doc = "takeover : ce que répond GET /connectors/NOM/offsets"},
     {.name = "oui", .doc = "drop : effacer, avec ce qui n'a pas été lu"},
     {.name = NULL},
 };
 
 const struct cli_command cli_slot = {
     .name = "slot",
-    .arguments = "status|create|drop|advance|resnapshot FICHIER.ini",
+    .arguments = "status|create|drop|advance|resnapshot|takeover FICHIER.ini",
     .summary = "Le slot de réplication d'une source PostgreSQL",
     .text =
         "status : ce qu'il retient, ce qui ne va pas, et la commande pour continuer.\n"
@@ -375,7 +379,9 @@ const struct cli_command cli_slot = {
         "advance : renonce à ce qui précède une position.\n"
         "resnapshot : au prochain départ, source_postgres_table relit tous les "
         "objets ;\n"
-        "             d'une outbox, le SQL qui redonne les lignes encore là.\n",
+        "             d'une outbox, le SQL qui redonne les lignes encore là.\n"
+        "takeover : d'une outbox, ne republie pas ce que Debezium a publié sans le "
+        "confirmer.\n",
     .options = options,
     .arg_min = 2,
     .arg_max = 2,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define FIRST_WORD "relais-origine-1"
+#define TEXT_LEN   192
 
 #define GO_ON "give the slot another name, then relais slot create; %s"
 
@@ -33,7 +34,7 @@ static bool number(const char *word, int base, uint64_t max, uint64_t *out)
     return errno == 0 && end != word && !*end && *out <= max;
 }
 
-/* FIRST_WORD system LSN timeline */
+/* FIRST_WORD system LSN timeline [commit LSN, LSN, xid that were published before] */
 static bool parse(char *text, struct pg_origin *o)
 {
     char *first = strsep(&text, " \n"), *system = strsep(&text, " \n");
@@ -44,12 +45,18 @@ static bool parse(char *text, struct pg_origin *o)
         !number(lsn, 16, UINT64_MAX, &o->lsn) || !number(timeline, 10, UINT32_MAX, &n))
         return false;
     o->timeline = (uint32_t)n;
+    if (text && *text &&
+        (!number(strsep(&text, " \n"), 16, UINT64_MAX, &o->before.commit_lsn) ||
+         !number(strsep(&text, " \n"), 16, UINT64_MAX, &o->before.lsn) ||
+         !number(strsep(&text, " \n"), 10, UINT32_MAX, &n)))
+        return false;
+    o->before.xid = o->before.lsn ? (uint32_t)n : 0;
     return snprintf(o->system, sizeof(o->system), "%s", system) < (int)sizeof(o->system);
 }
 
 int pg_origin_read(struct pg_origin *o, struct relais_error *err)
 {
-    char text[128];
+    char text[TEXT_LEN];
     int fd = open(o->path, O_RDONLY | O_CLOEXEC);
     ssize_t n;
 
@@ -69,12 +76,17 @@ int pg_origin_read(struct pg_origin *o, struct relais_error *err)
 
 int pg_origin_write(struct pg_origin *o, struct relais_error *err)
 {
-    char text[128], temporary[sizeof(o->path) + 8];
-    int len = snprintf(text, sizeof(text), FIRST_WORD " %s %" PRIX64 " %" PRIu32 "\n",
+    char text[TEXT_LEN], temporary[sizeof(o->path) + 8];
+    int len = snprintf(text, sizeof(text), FIRST_WORD " %s %" PRIX64 " %" PRIu32,
                        o->system, o->lsn, o->timeline);
     int fd;
     bool done;
 
+    if (o->before.commit_lsn || o->before.lsn)
+        len += snprintf(text + len, sizeof(text) - (size_t)len,
+                        " %" PRIX64 " %" PRIX64 " %" PRIu32, o->before.commit_lsn,
+                        o->before.lsn, o->before.xid);
+    text[len++] = '\n';
     snprintf(temporary, sizeof(temporary), "%s.part", o->path);
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     done = fd >= 0 && write(fd, text, (size_t)len) == len && fsync(fd) == 0;
@@ -92,6 +104,7 @@ int pg_origin_forget(struct pg_origin *o, struct relais_error *err)
     o->system[0] = '\0';
     o->timeline = 0;
     o->lsn = 0;
+    o->before = (struct pg_published){0};
     o->unsaved = false;
     if (unlink(o->path) == 0 || errno == ENOENT)
         return 0;

@@ -12,11 +12,20 @@
 
 #include "connectors/pg_conn.h"
 
+/* What another reader of the slot (Debezium) had published beyond what it confirmed:
+ * every transaction whose commit record begins before commit_lsn, and of the transaction
+ * xid the changes up to lsn. All 0: nothing. */
+struct pg_published {
+    uint64_t commit_lsn, lsn;
+    uint32_t xid;
+};
+
 struct pg_origin {
     char path[4096];
     char system[32];   /* "": nothing is known */
     uint32_t timeline; /* 0: not known */
     uint64_t lsn;      /* furthest confirmed */
+    struct pg_published before;
     bool unsaved;
 };
 

@@ -23,7 +23,8 @@ struct pg_stream {
     bool more;            /* the message may give further events */
     uint64_t wanted;      /* what the server had when the stream was opened */
     uint64_t server;      /* of its last keepalive: all before was given */
-    uint64_t received;    /* the last position that came with data */
+    uint64_t position;    /* of the last message with data */
+    uint64_t received;    /* the furthest of them */
     uint64_t given;       /* the last end that was given and is to be confirmed */
     uint64_t confirmed;   /* by the caller, or by being idle */
     int64_t feedback_us;  /* of our last word */
@@ -311,17 +312,16 @@ static int take_message(struct pg_stream *s, size_t len,
 {
     struct pgoutput_reader r = {s->message, s->message + len, false};
     uint8_t kind = pgoutput_u8(&r);
-    uint64_t position;
     int rc;
 
     if (kind == 'k')
         return keepalive(s, &r, err);
-    position = pgoutput_u64(&r);
+    s->position = pgoutput_u64(&r);
     if (kind != 'w' || len < XLOG_DATA_HEADER)
         return relais_error_set(err, RELAIS_E_PG_PROTOCOL, "replication",
                                 "unknown message 0x%02X", kind);
-    if (position > s->received)
-        s->received = position;
+    if (s->position > s->received)
+        s->received = s->position;
     rc = pgoutput_decode(
         s->decoder,
         (struct relais_slice){s->message + XLOG_DATA_HEADER, len - XLOG_DATA_HEADER},
@@ -434,6 +434,8 @@ bool pg_stream_idle(const struct pg_stream *s)
 
     return all_confirmed(s) && reached >= s->wanted;
 }
+
+uint64_t pg_stream_position(const struct pg_stream *s) { return s->position; }
 
 uint64_t pg_stream_confirmed(const struct pg_stream *s) { return s->confirmed; }
 

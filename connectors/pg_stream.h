@@ -105,6 +105,9 @@ bool pg_stream_ended(const struct pg_stream *s);
 /* The server has nothing more that was not given: what it had when the stream was opened
  * was reached and everything given was confirmed. For --once. */
 bool pg_stream_idle(const struct pg_stream *s);
+/* Where in the log the change stands that the last event tells: rising within a
+ * transaction, the same for rows of one COPY. */
+uint64_t pg_stream_position(const struct pg_stream *s);
 /* What the server was last told, and the furthest it said it has read: metrics. */
 uint64_t pg_stream_confirmed(const struct pg_stream *s);
 uint64_t pg_stream_server(const struct pg_stream *s);

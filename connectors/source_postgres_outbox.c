@@ -6,7 +6,8 @@
  * A record's place is its commit's LSN and its rank among its transaction's records, the
  * same however often it is read. A transaction is confirmed to the server when all its
  * records, and all before, are durable: what comes again after a lost connection and was
- * given before is passed over, after a crash the runner knows it by its place.
+ * given before is passed over, after a crash the runner knows it by its place. So is what
+ * another reader of the slot had published before (relais slot takeover).
  */
 #include "connectors/connector.h"
 #include "connectors/outbox_columns.h"
@@ -42,6 +43,8 @@ struct source_outbox {
     int64_t commit_us;
     uint64_t rank;               /* of its last record that was read */
     const struct pg_event *held; /* an event that found no room */
+    bool last_before;            /* its row at the last position published before */
+    size_t before_count;         /* rows published before, not told yet */
 
     uint64_t last_lsn, last_rank; /* place of the last record given */
     uint64_t given;               /* its ack */
@@ -155,6 +158,44 @@ static int give(struct source_outbox *o, const struct pg_event *e,
     return 1;
 }
 
+/* Of the rows of one COPY, which share their position, the first at least was published:
+ * the others are given, once more rather than never. */
+static bool published_before(struct source_outbox *o, const struct pg_event *e)
+{
+    const struct pg_published *before = &o->slot.origin.before;
+    uint64_t lsn;
+
+    if (e->commit_lsn < before->commit_lsn)
+        return true;
+    if (!before->xid || e->xid != before->xid)
+        return false;
+    lsn = pg_stream_position(o->stream);
+    if (lsn != before->lsn)
+        return lsn < before->lsn;
+    if (o->last_before)
+        return false;
+    o->last_before = true;
+    return true;
+}
+
+static int take_row(struct source_outbox *o, const struct pg_event *e,
+                    struct relais_batch *out)
+{
+    if (!published_before(o, e))
+        return give(o, e, out);
+    o->rank++;
+    o->before_count++;
+    return 1;
+}
+
+static void tell_before(struct source_outbox *o)
+{
+    if (o->before_count)
+        relais_log(RELAIS_LOG_INFO, "slot=%s passed=%zu text=\"published before\"",
+                   o->slot.name, o->before_count);
+    o->before_count = 0;
+}
+
 static bool of_table(const struct source_outbox *o, const struct pg_event *e)
 {
     return o->slot.table_count &&
@@ -193,9 +234,10 @@ static int take_event(struct source_outbox *o, const struct pg_event *e,
     switch (e->kind) {
     case PG_EVENT_BEGIN:
         o->rank = 0;
+        o->last_before = false;
         return 1;
     case PG_EVENT_INSERT:
-        return of_table(o, e) && outbox_row_wanted(&o->form, e) ? give(o, e, out) : 1;
+        return of_table(o, e) && outbox_row_wanted(&o->form, e) ? take_row(o, e, out) : 1;
     case PG_EVENT_MESSAGE:
         return take_message(o, e, out);
     case PG_EVENT_UPDATE:
@@ -203,6 +245,7 @@ static int take_event(struct source_outbox *o, const struct pg_event *e,
             tell_update(o);
         return 1;
     case PG_EVENT_COMMIT:
+        tell_before(o);
         follow(o, e->end_lsn);
         return 1;
     case PG_EVENT_DELETE:

@@ -1,0 +1,157 @@
+/* relais slot takeover: what Debezium had published beyond what its slot was told. It
+ * confirms a position only once a later change has come by, so that the last transaction
+ * before a stop, at least, would come again. */
+#include "cli/schema.h"
+#include "cli/slot.h"
+#include "core/value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define OFFSETS_MAX (1u << 20)
+
+/* A member that is a whole number from 0 on; *out: 0 where there is none. */
+static int read_number(const struct relais_value *offset, const char *name, uint64_t *out,
+                       struct relais_error *err)
+{
+    const struct relais_value *v = relais_value_get(offset, name);
+
+    *out = 0;
+    if (!v || v->kind == RELAIS_VALUE_NULL)
+        return 0;
+    if (v->kind != RELAIS_VALUE_LONG || v->number < 0)
+        return relais_error_set(err, RELAIS_E_USAGE, name, "un nombre est attendu");
+    *out = (uint64_t)v->number;
+    return 0;
+}
+
+static bool is_true(const struct relais_value *offset, const char *name)
+{
+    const struct relais_value *v = relais_value_get(offset, name);
+
+    return v && v->kind == RELAIS_VALUE_BOOL && v->boolean;
+}
+
+/* {"offsets": [{"partition": …, "offset": {…}}]}, or the offset alone; NULL: neither. */
+static const struct relais_value *find_offset(const struct relais_value *root)
+{
+    const struct relais_value *offset = root, *list = relais_value_get(root, "offsets");
+
+    if (list)
+        offset = list->kind == RELAIS_VALUE_ARRAY && list->count == 1 &&
+                         list->child->kind == RELAIS_VALUE_RECORD
+                     ? relais_value_get(list->child, "offset")
+                     : NULL;
+    return offset && offset->kind == RELAIS_VALUE_RECORD &&
+                   relais_value_get(offset, "lsn")
+               ? offset
+               : NULL;
+}
+
+static int read_offset(const struct relais_value *root, struct pg_published *out,
+                       struct relais_error *err)
+{
+    const struct relais_value *offset = NULL, *list, *snapshot;
+    uint64_t xid;
+
+    if (root->kind == RELAIS_VALUE_RECORD) {
+        list = relais_value_get(root, "offsets");
+        if (list && list->kind == RELAIS_VALUE_ARRAY && !list->count)
+            return 0; /* nothing was published */
+        offset = find_offset(root);
+    }
+    if (!offset)
+        return relais_error_set(err, RELAIS_E_USAGE, "offsets",
+                                "attendu : ce que répond GET /connectors/NOM/offsets, "
+                                "d'un connecteur PostgreSQL de Debezium");
+    snapshot = relais_value_get(offset, "snapshot");
+    if (snapshot && snapshot->kind != RELAIS_VALUE_NULL &&
+        (snapshot->kind != RELAIS_VALUE_BOOL || snapshot->boolean) &&
+        !is_true(offset, "last_snapshot_record") &&
+        !is_true(offset, "snapshot_completed"))
+        return relais_error_set(err, RELAIS_E_USAGE, "offsets",
+                                "le premier chargement de Debezium n'est pas achevé");
+    if (read_number(offset, "lsn_commit", &out->commit_lsn, err) ||
+        read_number(offset, "lsn", &out->lsn, err) ||
+        read_number(offset, "txId", &xid, err))
+        return -1;
+    out->xid = (uint32_t)xid;
+    return 0;
+}
+
+static int read_file(const char *path, struct pg_published *out, struct relais_error *err)
+{
+    struct relais_buf text = RELAIS_BUF_INIT(OFFSETS_MAX);
+    struct relais_arena arena = RELAIS_ARENA_INIT(OFFSETS_MAX * 4);
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    const struct relais_value *root = NULL;
+    int rc = -1;
+
+    if (!file) {
+        relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno));
+        goto out;
+    }
+    rc = schema_read_all(file, path, &text, err);
+    if (file != stdin)
+        fclose(file);
+    if (!rc)
+        root = relais_value_parse(&arena, relais_buf_slice(&text), err);
+    rc = root ? read_offset(root, out, err) : -1;
+out:
+    relais_buf_release(&text);
+    relais_arena_release(&arena);
+    return rc;
+}
+
+/* Offsets of another connector would pass over rows that nobody published: positions far
+ * beyond the slot's are for a person to see. */
+static void tell(const struct pg_published *before, const struct pg_slot_state *state)
+{
+    uint64_t end = before->commit_lsn > before->lsn ? before->commit_lsn : before->lsn;
+
+    if (!end)
+        printf("aucun offset : Debezium n'a rien publié que relais doive passer\n");
+    else
+        printf("publié par Debezium jusqu'à %" PRIX64 "/%08" PRIX64
+               ", confirmé au slot %" PRIX64 "/%08" PRIX64 " : %" PRIu64
+               " octets de journal à passer\n",
+               end >> 32, end & UINT32_MAX, state->confirmed >> 32,
+               state->confirmed & UINT32_MAX,
+               end > state->confirmed ? end - state->confirmed : 0);
+}
+
+int slot_takeover(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
+                  struct relais_error *err)
+{
+    const char *path = cli_value(cli, "offsets");
+    const char *dir = relais_conf_text(s->conf, "relais", "state");
+    struct pg_published before = {0};
+    struct pg_slot_state state;
+
+    if (!path)
+        return relais_error_set(err, RELAIS_E_USAGE, "slot",
+                                "takeover --offsets FICHIER : ce que répond GET "
+                                "/connectors/NOM/offsets, le connecteur arrêté");
+    if (relais_conf_text(s->conf, "connector", "mapping"))
+        return relais_error_set(err, RELAIS_E_USAGE, "slot",
+                                "d'une outbox seulement : des tables, relais publie "
+                                "d'abord tous les objets");
+    if (read_file(path, &before, err) || pg_slot_check(s, c, &state, err))
+        return -1;
+    if (state.active)
+        return relais_error_set(err, RELAIS_E_USAGE, "slot",
+                                "le slot est lu en ce moment : arrêter d'abord Debezium");
+    if (before.lsn > state.server || before.commit_lsn > state.server)
+        return relais_error_set(err, RELAIS_E_USAGE, "offsets",
+                                "au-delà du journal de ce serveur : d'un autre serveur");
+    s->origin.before = before;
+    if (mkdir(dir, 0700) && errno != EEXIST)
+        return relais_error_set(err, RELAIS_E_IO, dir, "%s", strerror(errno));
+    if (pg_origin_write(&s->origin, err))
+        return -1;
+    tell(&before, &state);
+    return 0;
+}
