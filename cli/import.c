@@ -5,6 +5,7 @@
 #include "cli/schema.h"
 #include "core/crypto.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,9 +56,36 @@ static bool is_secret(const char *name)
     return false;
 }
 
+/* "schema.table" out of a list of regular expressions, where it is no more than that: a
+ * point may have its backslash. ptr NULL: anything else. */
+static struct relais_slice plain_table(struct import *im, struct relais_slice value)
+{
+    struct relais_buf name = RELAIS_BUF_INIT(200);
+    struct relais_slice out = RELAIS_SLICE_NULL;
+    size_t points = 0, i;
+    bool plain = true;
+
+    for (i = 0; i < value.len && plain; i++) {
+        char c = value.ptr[i];
+
+        if (c == '\\' && i + 1 < value.len && value.ptr[i + 1] == '.')
+            continue;
+        points += c == '.';
+        plain =
+            (strchr("._", c) || isalnum((unsigned char)c) || (unsigned char)c > 0x7f) &&
+            !relais_buf_add_char(&name, c);
+    }
+    if (plain && points == 1 && name.data[0] != '.' && name.data[name.len - 1] != '.')
+        out = relais_arena_slice(&im->arena, relais_buf_slice(&name));
+    relais_buf_release(&name);
+    return out;
+}
+
 static void take_table(struct import *im, const struct import_prop *prop,
                        const char *name)
 {
+    struct relais_slice table = plain_table(im, prop->value);
+
     if (!im->router)
         import_tell(im, IMPORT_OPEN, prop->name,
                     "pas d'EventRouter : des tables ordinaires, à décrire dans "
@@ -65,8 +93,11 @@ static void take_table(struct import *im, const struct import_prop *prop,
     else if (memchr(prop->value.ptr, ',', prop->value.len))
         import_tell(im, IMPORT_OPEN, prop->name,
                     "une outbox par processus ; connector.table n'en nomme qu'une");
+    else if (!table.ptr && !import_refusal(prop->value))
+        import_tell(im, IMPORT_OPEN, prop->name,
+                    "une expression, non un nom : écrire connector.table = schéma.table");
     else
-        import_take_key(im, prop->name, name, prop->value);
+        import_take_key(im, prop->name, name, table.ptr ? table : prop->value);
 }
 
 static void apply(struct import *im, const struct import_row *row,
@@ -198,6 +229,9 @@ static void ask(struct import *im)
     if (!im->source)
         return;
     if (im->router) {
+        if (!import_key(im, "connector.table"))
+            import_tell(im, IMPORT_OPEN, "connector.table",
+                        "public.outbox si rien n'est dit");
         import_tell(im, IMPORT_OPEN, "connector.schema, connector.routes",
                     "l'un des deux, sans quoi relais refuse de partir : le message du "
                     "contrat, ou un par type d'agrégat (paiement=EvenementPaiement,…)");
@@ -244,14 +278,16 @@ static int put_keys(const struct import *im, const char *section, struct relais_
 static int put_takeover(const struct import *im, struct relais_buf *out)
 {
     static const char outbox[] =
-        "; Passage de témoin, rien de perdu, rien d'envoyé deux fois sous un autre id :\n"
+        "; Passage de témoin, rien de perdu, rien d'envoyé deux fois :\n"
         ";  1. arrêter le connecteur Connect (PUT /connectors/NOM/stop), slot gardé ;\n"
-        ";  2. SELECT active, plugin, confirmed_flush_lsn FROM pg_replication_slots\n"
-        ";     WHERE slot_name = '%s' : inactif, pgoutput, et la position est celle du\n"
-        ";     slot : relais commence là, il n'y a rien à recopier ;\n"
-        ";  3. écrire schema, ou routes ;\n"
-        ";  4. relais doctor, puis relais source : l'id d'un événement est celui de la\n"
-        ";     ligne, le même que Debezium donnait.\n";
+        ";  2. GET /connectors/NOM/offsets, dans offsets.json : Debezium a publié plus\n"
+        ";     que ce qu'il a confirmé au slot, d'une transaction au moins ;\n"
+        ";  3. SELECT active, plugin, confirmed_flush_lsn FROM pg_replication_slots\n"
+        ";     WHERE slot_name = '%s' : inactif, pgoutput ;\n"
+        ";  4. compléter ce fichier : schema, ou routes, et ce qui reste à écrire ;\n"
+        ";  5. relais slot takeover FICHIER.ini --offsets offsets.json ;\n"
+        ";  6. relais doctor, puis relais source : il commence où le slot en est, passe\n"
+        ";     ce que Debezium a publié, et l'id d'un événement est celui de la ligne.\n";
     static const char tables[] =
         "; Passage de témoin. Au premier départ relais lit et publie tous les objets de "
         "la\n"
@@ -280,6 +316,10 @@ static int put_asked(const struct import *im, struct relais_buf *out)
 {
     if (!import_key(im, "connector.slot") &&
         relais_buf_add_str(out, "; à écrire :\n; slot = \n"))
+        return -1;
+    if (im->router && !import_key(im, "connector.table") &&
+        relais_buf_add_str(out, "; à écrire, si ce n'est pas celle-là :\n"
+                                "; table = public.outbox\n"))
         return -1;
     return relais_buf_add_str(
         out, im->router ? "; à écrire, l'un ou l'autre :\n; schema = \n; routes = "
@@ -310,7 +350,11 @@ static int write_ini(const struct import *im, struct relais_buf *out)
                    relais_buf_printf(out, "\n[connector]\nname = %s\n", name) ||
                    (im->dsn.len && relais_buf_printf(out, "dsn = %s\n", im->dsn.data)) ||
                    put_keys(im, "connector", out) || (im->source && put_asked(im, out)) ||
-                   (!im->source && relais_buf_add_str(out, "\n[sink]\n")) ||
+                   (!im->source &&
+                    relais_buf_add_str(out, import_key(im, "sink.topics")
+                                                ? "\n[sink]\n"
+                                                : "\n[sink]\n; à écrire :\n; topics = "
+                                                  "dep93.payments.v1\n")) ||
                    put_keys(im, "sink", out)
                ? -1
                : 0;

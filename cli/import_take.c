@@ -16,11 +16,13 @@ void import_tell(struct import *im, enum import_fate fate, const char *name,
                  const char *why)
 {
     int pad = 16 - (int)strlen(fates[fate]);
+    const char *salt = strstr(name, ".with.salt."); /* which stands in the name */
+    int len = (int)(salt ? (size_t)(salt - name) : strlen(name));
 
     for (const char *c = fates[fate]; *c; c++)
         pad += ((unsigned char)*c & 0xc0) == 0x80; /* columns, not bytes */
     im->fate[fate]++;
-    fprintf(stderr, "%s%*s%s : %s\n", fates[fate], pad, "", name, why);
+    fprintf(stderr, "%s%*s%.*s : %s\n", fates[fate], pad, "", len, name, why);
 }
 
 /* A value that may stand in a line of an INI. */

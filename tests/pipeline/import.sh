@@ -46,6 +46,31 @@ cp "$work/ini" "$work/outbox.ini"
 sed 's/^{$/{"type":"source","tasks":[],/' $data/outbox.json | import - && cp "$work/ini" "$work/again"
 same '. the same from standard input' "$work/outbox.ini" "$work/again"
 
+check '. the offsets of Debezium are asked for' grep -q '^; .*relais slot takeover FICHIER.ini --offsets' "$work/ini"
+check '. the table is known' sh -c '! grep -q "^à décider *connector.table " "$0"' "$work/said"
+table() { # TABLES, as JSON: Debezium has regular expressions here
+	sed "s/\"app.outbox\"/\"$1\"/" $data/outbox.json >"$work/table.json" && import "$work/table.json"
+}
+check 'a table with an escaped point' table 'app\\\\.outbox'
+check '. is taken over' has 'table = app.outbox'
+check 'a table with its capitals' table 'Metier.Envois'
+check '. is taken over as it stands' has 'table = Metier.Envois'
+for text in 'app.out.*' '(app|public).outbox' 'outbox' 'app.outbox,app.battement' 'base.app.outbox' '.outbox' 'app.' 'app.outbox$'; do
+	check "no table, $text" table "$text"
+	check '. is left to a person' fate 'à décider' table.include.list
+	check '. in the INI too' sh -c 'grep -qx "; table = public.outbox" "$0" && ! grep -q "^table = " "$0"' "$work/ini"
+done
+other() { # PAIRS, as JSON
+	sed "s/^    \"maison.reglage\": \"x\"/$1/" $data/outbox.json >"$work/other.json" && import "$work/other.json"
+}
+check 'a slot that Debezium does not confirm' other '"lsn.flush.mode": "manual", "flush.lsn.source": "false"'
+check '. is pointed out' fate 'à décider' lsn.flush.mode
+check '. in the older words too' fate 'à décider' flush.lsn.source
+check 'a salt, in the name of its property' other '"column.mask.hash.SHA-256.with.salt.sel-cache": "public.outbox.payload"'
+check '. is not printed' sh -c 'grep -q "column.mask.hash.SHA-256 :" "$1" && ! grep sel-cache "$@"' - "$work/said" "$work/ini"
+check 'the column type under another name' other '"transforms.outbox.table.field.event.type": "genre"'
+check '. is not read' fate 'sans équivalent' transforms.outbox.table.field.event.type
+
 columns() { # PLACEMENT
 	sed "s/trace_id:header:traceparent/$1/" $data/outbox.json >"$work/columns.json" && import "$work/columns.json"
 }
@@ -168,6 +193,7 @@ bad_value() { # JSON PROPERTY
 }
 check 'a value of two lines is not written' bad_value '"connection.user":"a\nb"' connection.user
 check 'a topic that would be a family is not written' bad_value '"topics":"a.b,eligibility"' topics
+check '. it is asked for in the INI' grep -qx '; topics = dep93.payments.v1' "$work/ini"
 check 'a size beyond ours is not written' bad_value '"batch.size":"10001"' batch.size
 check 'a size that is none is not written' bad_value '"batch.size":"-1"' batch.size
 check 'a user twice is pointed out' bad_value '"connection.user":"a","connection.username":"b"' connection.username
