@@ -14,17 +14,11 @@ export BUILD
 ROWS=${ROWS:-400000} RUNS=${RUNS:-3} SIZES=${SIZES:-100 1}
 . tests/lib.sh >/dev/null
 . tests/bench/backlog.bash
+. tests/connect.bash
 bin=$BUILD/bench
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-version=$(sed -n 's/.*debezium-connector-postgres<.*<version>\(.*\)<\/version>.*/\1/p' docker/debezium/pom.xml)
-jars=$BUILD/debezium-$version
 rows=$work/rows
 
-fetch() { # POM FOLDER
-	[ -d "$2" ] && return
-	command -v mvn >/dev/null || { echo 'debezium.sh: needs maven' >&2; return 1; }
-	mvn -B -q -f "$1" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$2.part" >&2 && mv "$2.part" "$2"
-}
 median() { sort -n | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2}'; }
 field() { sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p"; }
 # note WHO SIZE RATE CPU_PER_MILLION MB
@@ -62,17 +56,9 @@ by_debezium() { # SIZE
 	local topic=debezium.$1.$((run = run + 1))
 	kafka topic "$topic" 6 >/dev/null
 	slot debezium
-	cat >"$work/worker.properties" <<-END
-	bootstrap.servers=$bootstrap
-	key.converter=org.apache.kafka.connect.storage.StringConverter
-	value.converter=org.apache.kafka.connect.storage.StringConverter
-	offset.storage.file.filename=$work/offsets.$run
-	offset.flush.interval.ms=5000
-	plugin.path=$jars/plugins
-	plugin.discovery=service_load
-	listeners=http://127.0.0.1:$(free_port)
-	END
-	cat >"$work/connector.properties" <<-END
+	mkdir -p "$work/connect$run"
+	echo offset.flush.interval.ms=5000 >"$work/connect$run/worker.properties"
+	cat >"$work/connect$run/connector.properties" <<-END
 	name=outbox
 	connector.class=io.debezium.connector.postgresql.PostgresConnector
 	tasks.max=1
@@ -101,13 +87,7 @@ by_debezium() { # SIZE
 	producer.override.compression.type=lz4
 	producer.override.acks=all
 	END
-	cat >"$work/log4j2.yaml" <<-'END'
-	Configuration:
-	  Appenders: {Console: {name: C, target: SYSTEM_ERR, PatternLayout: {pattern: "%d %p %c{1} %m%n"}}}
-	  Loggers: {Root: {level: info, AppenderRef: {ref: C}}}
-	END
-	start connect java -Xms1g -Xmx1g -Dlog4j2.configurationFile="$work/log4j2.yaml" -cp "$jars/connect/*" \
-	    org.apache.kafka.connect.cli.ConnectStandalone "$work/worker.properties" "$work/connector.properties"
+	connect_start "$work/connect$run" -Xms1g -Xmx1g
 	local half=() all=()
 	if "$bin/bench_filled" "$bootstrap" "$topic" $((ROWS / 2)) && half=("$EPOCHREALTIME" "$(used)") &&
 	    "$bin/bench_filled" "$bootstrap" "$topic" "$ROWS"; then
@@ -123,8 +103,7 @@ by_debezium() { # SIZE
 	kafka admin org.apache.kafka.tools.TopicCommand --delete --topic "$topic" >/dev/null
 }
 
-mkdir -p "$jars/plugins" &&
-    fetch docker/debezium/connect.xml "$jars/connect" && fetch docker/debezium/pom.xml "$jars/plugins/debezium" || exit 1
+connect_jars || exit 1
 export KAFKA_JVM=${KAFKA_JVM:--Xms1g -Xmx1g}
 kafka_up || exit 1
 run=0
