@@ -90,6 +90,7 @@ from_debezium() {
 	check '. every row is in a topic, in none twice' both "$name"
 	cp "$work/check.out" "$d/both"
 	say "$name: $(cat "$d/both") of $(wc -l <"$d/written") rows in both topics"
+	! declare -F "then_$name" >/dev/null || "then_$name"
 	halt connect KILL # idle by now, and slow to end
 	pg sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots" >/dev/null
 	pg sql 'DROP PUBLICATION dbz_publication'
@@ -104,6 +105,15 @@ stop_all() { rest_stop "$1"; }
 stop_manual() { rest_stop "$1"; }
 stop_term() { halt connect; file_offsets "$1"; }
 stop_kill() { wait_for 20 sh -c 'strings "$1" | grep -q lsn_commit' - "$1/offsets"; halt connect KILL; file_offsets "$1"; }
+then_filtered() { # and back: the connector goes on where relais left the slot
+	local before; before=$(wc -l <"$work/debezium.dump")
+	curl -sf -X PUT "$rest/connectors/outbox/resume"
+	pg sql "INSERT INTO outbox SELECT lpad(i::text, 32, '0')::uuid, 'paiement', '00000001193', 'EMIS', '{}' FROM generate_series(1, 20) i"
+	check '. back, Debezium publishes what relais had not' wait_for 40 arrived debezium.filtered $((before + 20))
+	check '. and nothing that relais had' [ "$(wc -l <"$work/debezium.dump")" = $((before + 20)) ]
+	curl -sf -X PUT "$rest/connectors/outbox/stop"
+	wait_for 30 sh -c '[ "$(psql -X -At "$1" -c "SELECT active FROM pg_replication_slots")" = f ]' - "$pg_url"
+}
 in_both() { [ "$(cat "$work/$1/both")" "$2" "$3" ] || { cat "$work/$1/both"; return 1; }; }
 
 from_debezium filtered publication.autocreate.mode=filtered
