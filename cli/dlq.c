@@ -1,5 +1,6 @@
 /* relais dlq: what was parked; and what a sink parked, given to it once more. */
 #include "cli/commands.h"
+#include "consumers/dlq.h"
 #include "consumers/event_json.h"
 #include "consumers/given.h"
 #include "consumers/sink_conf.h"
@@ -20,10 +21,10 @@
 #define ARENA_LIMIT (64u << 20)
 #define LINE_LIMIT  (16u << 20)
 #define NAMES_LIMIT (16u << 10)
-#define PARCAGE     "fr.relais.Parcage"
 #define CONNECT     "__connect.errors."
 #define WAITS       "attend"
 #define GIVEN       "redonné"
+#define OTHERS      "autre"
 
 struct reading {
     struct subscriber *sub;
@@ -31,7 +32,10 @@ struct reading {
     struct relais_buf line;
     const char *wanted;  /* TOPIC:PARTITION:OFFSET; NULL: all, as a list */
     struct given *given; /* of a list: how far reinject came; NULL: cannot be asked */
+    const char *group;   /* of the sink */
     bool waiting;        /* of a list: only what was not given again */
+    bool all;            /* of a list: what other sinks parked too */
+    long others;         /* which were left out */
     bool hanging;        /* librdkafka, at its end */
     long count;
 };
@@ -67,26 +71,27 @@ static const char *header(const struct relais_event *event, const char *name,
 
 /* Where it came from, when, why: never a value. */
 static void list_one(const struct relais_event *event, const struct relais_value *value,
-                     const char *state)
+                     enum dlq_whose whose, const char *state)
 {
-    const char *subject = relais_event_subject(event);
     char when[28], topic[256], partition[256], offset[256], stage[256], why[256];
+    char group[256];
     struct relais_slice key;
 
     key.ptr = relais_event_key(event, &key.len);
     relais_instant_format(relais_event_timestamp_ms(event) * 1000, when);
     printf("%s:%" PRId32 ":%" PRId64 " %s ", relais_event_topic(event),
            relais_event_partition(event), relais_event_offset(event), when);
-    if (strcmp(subject, PARCAGE) == 0)
+    if (whose == DLQ_SOURCE)
         printf("source depot=%s position=%s",
                plain(relais_value_text(value, "depot"), topic),
                plain(relais_value_text(value, "position"), offset));
     else
-        printf(
-            "%s puits %s:%s:%s étape=%s %s", state, header(event, CONNECT "topic", topic),
-            header(event, CONNECT "partition", partition),
-            header(event, CONNECT "offset", offset),
-            header(event, CONNECT "stage", stage), plain(relais_slice_str(subject), why));
+        printf("%s puits %s:%s:%s groupe=%s étape=%s %s", state,
+               header(event, CONNECT "topic", topic),
+               header(event, CONNECT "partition", partition),
+               header(event, CONNECT "offset", offset), header(event, DLQ_GROUP, group),
+               header(event, CONNECT "stage", stage),
+               plain(relais_slice_str(relais_event_subject(event)), why));
     printf(" dossier=%s ", plain(key, topic));
     puts(header(event, CONNECT "exception.message", why));
 }
@@ -100,14 +105,15 @@ static bool is_wanted(const struct relais_event *event, const char *wanted)
     return strcmp(name, wanted) == 0;
 }
 
-/* Did reinject come past it? What a source parked is not its matter. */
-static const char *state_of(struct reading *r, const struct relais_event *event)
+/* Did reinject come past it? What others parked is not its matter. */
+static const char *state_of(struct reading *r, const struct relais_event *event,
+                            enum dlq_whose whose)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     int64_t next = -1;
 
-    if (strcmp(relais_event_subject(event), PARCAGE) == 0)
-        return WAITS;
+    if (whose != DLQ_OWN)
+        return whose == DLQ_OTHER ? OTHERS : WAITS;
     if (r->given && given_next(r->given, relais_event_topic(event),
                                relais_event_partition(event), &next, &err)) {
         relais_log_error(&err, NULL);
@@ -121,20 +127,25 @@ static int print(struct reading *r, const struct relais_event *event,
                  struct relais_error *err)
 {
     struct relais_error unreadable = RELAIS_ERROR_INIT;
+    enum dlq_whose whose = dlq_whose(event, r->group);
     const char *state;
 
     if (r->wanted && !is_wanted(event, r->wanted))
         return 0;
     r->count++;
     relais_arena_reset(&r->arena);
+    if (!r->wanted && whose == DLQ_OTHER && !r->all) {
+        r->others++;
+        return 0;
+    }
     if (!r->wanted) {
-        state = state_of(r, event);
+        state = state_of(r, event, whose);
         if (!r->waiting || strcmp(state, GIVEN) != 0)
             list_one(event,
                      relais_event_problem(event)
                          ? NULL
                          : event_value(event, &r->arena, &unreadable),
-                     state);
+                     whose, state);
         return 0;
     }
     relais_buf_clear(&r->line);
@@ -198,7 +209,9 @@ static int look(struct cli *cli, const struct relais_conf *conf,
     struct reading r = {.arena = RELAIS_ARENA_INIT(ARENA_LIMIT),
                         .line = RELAIS_BUF_INIT(LINE_LIMIT),
                         .wanted = cli->arg_count == 2 ? cli->args[1] : NULL,
-                        .waiting = cli_value(cli, "attend") != NULL};
+                        .group = sink->group,
+                        .waiting = cli_value(cli, "attend") != NULL,
+                        .all = cli_value(cli, "tous") != NULL};
     const char *names[65];
     struct subscriber_options options = {.conf = conf,
                                          .topics = names,
@@ -220,6 +233,8 @@ static int look(struct cli *cli, const struct relais_conf *conf,
     r.sub = subscriber_new(&options, err);
     if (r.sub)
         rc = read_all(&r, err);
+    if (!rc && r.others)
+        fprintf(stderr, "et %ld d'autres puits (--tous)\n", r.others);
     r.hanging = (r.sub && subscriber_free(r.sub)) || r.hanging;
     if (given_free(r.given) || r.hanging) {
         fflush(NULL);
@@ -240,7 +255,7 @@ static int reinject(struct cli *cli, const struct subscriber_options *sink,
     static char topics[NAMES_LIMIT], group[544];
     char name[512];
     const struct relais_sink_options options = {
-        .once = true, .parked = true, .pass = cli_value(cli, "passer") != NULL};
+        .once = true, .parked = sink->group, .pass = cli_value(cli, "passer") != NULL};
     struct relais_buf names = RELAIS_BUF_INIT(NAMES_LIMIT - 32);
     const struct relais_connector *connector;
     struct relais_conf *conf;
@@ -317,6 +332,7 @@ static const struct cli_option options[] = {
     {.name = "passer",
      .doc = "reinject : ce qui est refusé encore est mis de côté à nouveau, la suite est "
             "remise"},
+    {.name = "tous", .doc = "list : avec ce que d'autres puits ont mis de côté"},
     {.name = NULL},
 };
 
@@ -335,7 +351,11 @@ const struct cli_command cli_dlq = {
         "  reinject  remet au puits ce qu'il a refusé, recontrôlé, dans l'ordre de "
         "chaque\n"
         "            dossier, une seule fois ; s'arrête (65) au premier refusé encore\n\n"
-        "Les topics sont ceux de [sink] topics. Ce qu'une source a mis de côté se "
+        "Les topics sont ceux de [sink] topics, dont les puits partagent la file : list "
+        "et\n"
+        "reinject ne prennent que ce que le groupe de ce puits a mis de côté (un groupe "
+        "qui a\n"
+        "changé de nom : -X sink.group=ANCIEN). Ce qu'une source a mis de côté se "
         "corrige "
         "à la\n"
         "source.\n",

@@ -8,6 +8,7 @@
 
 struct dlq {
     const struct relais_conf *conf;
+    const char *group;
     struct relais_kafka_watch watch; /* opaque of rk; its first use */
     rd_kafka_t *rk;
     bool waiting;   /* a message is out */
@@ -25,11 +26,23 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opa
     dlq->waiting = false;
 }
 
-struct dlq *dlq_new(const struct relais_conf *conf)
+enum dlq_whose dlq_whose(const struct relais_event *event, const char *group)
+{
+    struct relais_slice of;
+
+    if (relais_slice_is(relais_slice_str(relais_event_subject(event)),
+                        "fr.relais.Parcage"))
+        return DLQ_SOURCE;
+    of.ptr = relais_event_header(event, DLQ_GROUP, &of.len);
+    return of.ptr && !relais_slice_is(of, group) ? DLQ_OTHER : DLQ_OWN;
+}
+
+struct dlq *dlq_new(const struct relais_conf *conf, const char *group)
 {
     struct dlq *dlq = relais_zalloc(sizeof(*dlq));
 
     dlq->conf = conf;
+    dlq->group = group;
     return dlq;
 }
 
@@ -73,25 +86,29 @@ static bool is_parked(const char *topic)
     return len > strlen(DLQ) && strcmp(topic + len - strlen(DLQ), DLQ) == 0;
 }
 
-/* Where a message was first, its headers tell once for all; why is told anew. */
-static rd_kafka_headers_t *headers_of(const rd_kafka_message_t *msg, const char *stage,
+/* Where a message was first, its headers tell once for all; whose it is and why, anew. */
+static rd_kafka_headers_t *headers_of(const struct dlq *dlq,
+                                      const rd_kafka_message_t *msg, const char *stage,
                                       const struct relais_error *why)
 {
+    const char *topic = rd_kafka_topic_name(msg->rkt);
+    bool again = is_parked(topic);
     rd_kafka_headers_t *own, *headers;
 
     if (rd_kafka_message_headers(msg, &own))
         headers = rd_kafka_headers_new(8);
     else
         headers = rd_kafka_headers_copy(own);
-    if (is_parked(rd_kafka_topic_name(msg->rkt))) {
+    if (again) {
         rd_kafka_header_remove(headers, RELAIS_KAFKA_DLQ_STAGE);
         rd_kafka_header_remove(headers, RELAIS_KAFKA_DLQ_WHY);
-        if (!relais_kafka_dlq_headers(headers, NULL, -1, -1, stage, why))
-            return headers;
-    } else if (!relais_kafka_dlq_headers(headers, rd_kafka_topic_name(msg->rkt),
-                                         msg->partition, msg->offset, stage, why)) {
-        return headers;
+        rd_kafka_header_remove(headers, DLQ_GROUP);
     }
+    if (!relais_kafka_dlq_headers(headers, again ? NULL : topic,
+                                  again ? -1 : msg->partition, again ? -1 : msg->offset,
+                                  stage, why) &&
+        !rd_kafka_header_add(headers, DLQ_GROUP, -1, dlq->group, -1))
+        return headers;
     rd_kafka_headers_destroy(headers);
     return NULL;
 }
@@ -145,7 +162,7 @@ int dlq_put(struct dlq *dlq, const rd_kafka_message_t *msg, const char *stage,
             return -1;
         memcpy(dlq->known, topic, sizeof(topic));
     }
-    headers = headers_of(msg, stage, why);
+    headers = headers_of(dlq, msg, stage, why);
     if (!headers)
         return relais_error_set(err, RELAIS_E_BUG, topic, "headers");
     return produce(dlq, msg, topic, headers, err);

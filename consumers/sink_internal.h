@@ -33,9 +33,9 @@ struct sink_run {
     int64_t lag_us;
     int wait_ms; /* the next back-off */
     bool drop_repeats;
-    bool once;   /* ends with the topics */
-    bool parked; /* the topics are DLQs: what a sink parked, once more */
-    bool pass;   /* of these, what is refused again is parked anew */
+    bool once;          /* ends with the topics */
+    const char *parked; /* the topics are DLQs: what the sink of that group parked */
+    bool pass;          /* of these, what is refused again is parked anew */
     bool told_ready;
 };
 

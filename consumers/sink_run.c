@@ -63,9 +63,8 @@ static int collect(struct sink_run *run, struct relais_event *event,
     bool kept = false;
     int rc = 0;
 
-    if (run->parked && relais_slice_is(relais_slice_str(relais_event_subject(event)),
-                                       "fr.relais.Parcage")) {
-        sink_note_unflushed(run); /* a source's, which it alone can read */
+    if (run->parked && dlq_whose(event, run->parked) != DLQ_OWN) {
+        sink_note_unflushed(run); /* it is passed: its position is to be committed */
         sink_skip(run, event);
     } else if (run->drop_repeats && !event_error(event) &&
                subscriber_seen(run->sub, event)) {
@@ -182,6 +181,7 @@ static int open_subscriber(struct sink_run *run, struct relais_arena *arena,
         relais_error_clear(&why);
     }
     run->group = options.group;
+    run->dlq = dlq_new(run->conf, run->parked ? run->parked : run->group);
     run->sub = subscriber_new(&options, err);
     if (!run->sub)
         return -1;
@@ -200,7 +200,6 @@ static int open_all(struct sink_run *run, struct relais_arena *arena,
         relais_error_clear(&why);
     }
     sink_going_well(run, REASON_SINK);
-    run->dlq = dlq_new(run->conf);
     return open_subscriber(run, arena, err);
 }
 

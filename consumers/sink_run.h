@@ -10,10 +10,11 @@
 #include "connectors/connector.h"
 
 struct relais_sink_options {
-    bool once;   /* stop at the end of every partition as it was at start */
-    bool parked; /* the topics are DLQs: what sinks parked is given once more, what is
-                    refused again ends the run (nothing after it is given) */
-    bool pass;   /* parked: what is refused again is parked anew instead */
+    bool once;          /* stop at the end of every partition as it was at start */
+    const char *parked; /* NULL, or the topics are DLQs: what the sink of that group
+                           parked is given once more, what is refused again ends the run
+                           (nothing after it is given) */
+    bool pass;          /* parked: what is refused again is parked anew instead */
 };
 
 /* Returns the exit status; the reason was logged. */

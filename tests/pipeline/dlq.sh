@@ -9,7 +9,7 @@ quick=(-X kafka.session.timeout.ms=6000 -X kafka.heartbeat.interval.ms=500)
 base "$work/k" payments </dev/null
 ini=$work/k/relais.ini
 dlq() { "$relais" dlq "$@" -c "$ini" "${quick[@]}"; }
-sink() { "$relais" sink "$ini" --once "${quick[@]}" 2>>"$work/sink.err"; }
+sink() { "$relais" sink "$ini" --once "${quick[@]}" "$@" 2>>"$work/sink.err"; }
 amounts() { pg sql "SELECT coalesce(string_agg(montant_centimes::text, ' ' ORDER BY montant_centimes), '') FROM relais.evenement_paiement"; }
 "$relais" sink ddl "$ini" --famille payments >"$work/ddl.sql"
 pg sql "$(cat "$work/ddl.sql")" >/dev/null
@@ -21,6 +21,7 @@ sed 's/"sens":"AJOUT"/"sens":"AILLEURS"/; s/paiement":"b1/paiement":"d1/; q' tes
     "$relais" publish EvenementPaiement -c "$work/pub/relais.ini" 2>>"$work/publish.err" || :
 check 'the sink writes what it can' sink
 [ "$(amounts)" = 15105 ] && ok 'two payments are refused' || not_ok "there are $(amounts)"
+check 'another sink is refused them too' sink -X sink.group=fichiers
 
 dlq list >"$work/list.txt" 2>"$work/list.err"
 [ "$(grep -c ' puits dep93.payments.v1:' "$work/list.txt")" = 2 ] && ok 'the list has both' || not_ok 'the list has both'
@@ -66,11 +67,14 @@ name = sink_file
 file = $work/events.jsonl
 END
 ini=$work/f/relais.ini
-dlq list >"$work/list.txt" 2>>"$work/list.err"
-[ "$(grep -c ' attend puits ' "$work/list.txt")" = 3 ] && ok 'for a sink whose positions Kafka keeps all wait' || not_ok 'for a sink whose positions Kafka keeps all wait'
+dlq list --tous >"$work/list.txt" 2>>"$work/list.err"
+[ "$(grep -c ' autre puits dep93.payments.v1:.* groupe=relais.dep93.essai ' "$work/list.txt")" = 3 ] && ok 'another sink sees with --tous what is not its own, and whose it is' || not_ok 'another sink sees what is not its own'
+dlq list >"$work/list.txt" 2>"$work/others.err"
+check 'else it is only told how many there are' sh -c '[ "$(wc -l <"$1")" = 3 ] && ! grep -q essai "$1" && grep -q "et 3 .*--tous" "$2"' - "$work/list.txt" "$work/others.err"
+[ "$(grep -c ' attend puits ' "$work/list.txt")" = 2 ] && ok 'for a sink whose positions Kafka keeps all of its own wait' || not_ok 'for a sink whose positions Kafka keeps all of its own wait'
 check 'it is given them' exits 0 dlq reinject
 dlq list >"$work/list.txt" 2>>"$work/list.err"
-[ "$(grep -c ' redonné puits ' "$work/list.txt")" = 3 ] && ok 'the list says so, by its group' || not_ok 'the list says so, by its group'
+[ "$(grep -c ' redonné puits ' "$work/list.txt")" = 2 ] && ok 'the list says so, by its group' || not_ok 'the list says so, by its group'
 check 'each event is in its file once' sh -c '[ "$(grep -c montant_centimes "$1")" = 2 ]' - "$work/events.jsonl"
 conf "$work/src/relais.ini" <<-END
 [connector]

@@ -1,3 +1,4 @@
+#include "consumers/dlq.h"
 #include "consumers/sink_run.h"
 #include "core/loop.h"
 #include "core/metrics.h"
@@ -261,6 +262,8 @@ static void test_sink_parks_a_refused_record_verbatim_and_goes_on(void **state)
     assert_string_equal(text, "FIELD_LENGTH indu.motif: too long");
     text = relais_event_header(parked, "__connect.errors.stage", &len);
     assert_string_equal(text, "write");
+    text = relais_event_header(parked, DLQ_GROUP, &len);
+    assert_string_equal(text, "relais.dep93.essai");
     relais_event_free(parked);
     subscriber_free(sub);
     relais_conf_free(conf);
@@ -284,6 +287,53 @@ static void test_sink_parks_what_is_no_event_and_goes_on(void **state)
     assert_int_equal(read_dlq(e, &parked, &sub, &conf), 2);
     text = relais_event_header(parked, "__connect.errors.stage", &len);
     assert_string_equal(text, "decode");
+    relais_event_free(parked);
+    subscriber_free(sub);
+    relais_conf_free(conf);
+}
+
+static int run_as(const struct events *e, const struct relais_connector *with,
+                  const char *ini, const char *parked)
+{
+    struct relais_conf *conf = events_conf(e, ini);
+    const struct relais_sink_options options = {
+        .once = true, .parked = parked, .pass = true};
+    int status = relais_sink_run(conf, with, &options);
+
+    relais_conf_free(conf);
+    return status;
+}
+
+/* One DLQ of three sinks: the test's, another, one that did not say which it was. */
+static void test_sink_is_given_again_what_no_other_sink_parked(void **state)
+{
+    struct events *e = *state;
+    struct relais_event *parked;
+    struct subscriber *sub;
+    struct relais_conf *conf;
+    int64_t passed = 0;
+
+    put(e, 0, 12);
+    sink.refuse_sequence = 3;
+    assert_int_equal(run_once(e), 0);
+    sink.refuse_sequence = 4;
+    assert_int_equal(
+        run_as(e, &connector, "[sink]\ntopics = payments\ngroup = autre\n", NULL), 0);
+    events_put_raw(e, EVENTS_TOPIC ".dlq", 0, "k", "garbage", 7);
+    events_flush(e);
+
+    memset(&sink, 0, sizeof(sink));
+    sink.refuse_sequence = -1;
+    assert_int_equal(run_as(e, &keeper,
+                            "[sink]\ntopics = " EVENTS_TOPIC ".dlq\nbatch_records = 1\n",
+                            "relais.dep93.essai"),
+                     0);
+    assert_int_equal(sink.given, 1);
+    assert_int_equal(seen_times(3), 1);
+    for (int i = 0; i < 6; i++)
+        passed += kept.next[i] > 0 ? kept.next[i] : 0;
+    assert_int_equal(passed, 3);
+    assert_int_equal(read_dlq(e, &parked, &sub, &conf), 4); /* garbage, once more */
     relais_event_free(parked);
     subscriber_free(sub);
     relais_conf_free(conf);
@@ -403,6 +453,7 @@ int main(void)
         WITH_BROKER(test_sink_once_gives_everything_then_only_what_is_new),
         WITH_BROKER(test_sink_parks_a_refused_record_verbatim_and_goes_on),
         WITH_BROKER(test_sink_parks_what_is_no_event_and_goes_on),
+        WITH_BROKER(test_sink_is_given_again_what_no_other_sink_parked),
         WITH_BROKER(test_sink_away_is_tried_again_without_loss_or_repeat),
         WITH_BROKER(test_sink_conf_error_ends_with_78_and_commits_nothing),
         WITH_BROKER(test_sink_drops_a_producers_repeat),
