@@ -82,9 +82,10 @@ static void list_one(const struct relais_event *event, const struct relais_value
     printf("%s:%" PRId32 ":%" PRId64 " %s ", relais_event_topic(event),
            relais_event_partition(event), relais_event_offset(event), when);
     if (whose == DLQ_SOURCE)
-        printf("source depot=%s position=%s",
+        printf("source depot=%s position=%s ligne=%s",
                plain(relais_value_text(value, "depot"), topic),
-               plain(relais_value_text(value, "position"), offset));
+               plain(relais_value_text(value, "position"), offset),
+               header(event, "ce_subject", stage));
     else
         printf("%s puits %s:%s:%s groupe=%s étape=%s %s", state,
                header(event, CONNECT "topic", topic),

@@ -28,6 +28,7 @@ struct inflight_message {
     const char *type; /* ce_type, static */
     char id[37];      /* ce_id */
     char trace[56];   /* traceparent */
+    char row[37];     /* ce_subject of a parked record: the UUID of its row; "": none */
     struct relais_slice key;
     struct relais_slice value;       /* framed */
     struct relais_slice note;        /* the state's rows; aligned to 16 */

@@ -226,6 +226,8 @@ static rd_kafka_headers_t *make_headers(const struct publisher *p,
         rd_kafka_header_add(h, "content-type", 12, "application/avro", 16);
         rd_kafka_header_add(h, "traceparent", 11, m->trace, 55);
     }
+    if (m->row[0])
+        rd_kafka_header_add(h, "ce_subject", 10, m->row, 36);
     if (m->why && relais_kafka_dlq_headers(h, m->why_topic, -1, -1, "check", m->why)) {
         rd_kafka_headers_destroy(h);
         return NULL;

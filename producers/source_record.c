@@ -1,5 +1,6 @@
 #include "producers/source_internal.h"
 
+#include "core/crypto.h"
 #include "core/day.h"
 #include "core/log.h"
 #include "core/metrics.h"
@@ -129,6 +130,8 @@ static int park(struct source *s, struct source_contract *c,
         return source_trouble(s, &bug, REASON_CONNECTOR);
     }
     m.type = "fr.relais.parcage";
+    if (relais_uuid_is(rec->id)) /* nothing else: an id may be a person's number */
+        relais_slice_copy(rec->id, m.row, sizeof(m.row));
     source_journal_note(s, rec, &nothing);
     nothing.parked = why->code;
     publisher_trace(s->publisher, rec->depot, m.id, m.trace);

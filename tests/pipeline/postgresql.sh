@@ -28,6 +28,10 @@ check 'what the application writes' pg sql "$(cat "$work/insert.sql")"
 check 'is published' "$relais" source "$work/s/relais.ini" --once
 read_topics "$work/topic.jsonl" payments.v1
 check 'once, with its amount' [ "$(grep -c '"montant_centimes":51230' "$work/topic.jsonl")" = 1 ]
+row=6f0c9b64-0c5e-4c0a-9d3e-6a1b2c3d4e5f
+pg sql "INSERT INTO outbox VALUES ('$row', 'paiement', '01200202093', 'EMIS', '{}')"
+check 'a row that is no payment is parked' "$relais" source "$work/s/relais.ini" --once
+check 'the list names it' sh -c '"$1" dlq list -c "$2" | grep -q " ligne=$3 .*FIELD_MISSING"' - "$relais" "$work/s/relais.ini" $row
 check 'doctor finds slot, publication and WAL in order' sh -c '"$1" doctor "$2" | grep -Ec "^ok +(slot|publication|WAL retenu|wal_level|rôle) " | grep -qx 5' - "$relais" "$work/s/relais.ini"
 # doctor refuses what the source refuses: TEXT PATTERN [OPTION...], of the configuration $ini
 wrong_says() {

@@ -255,6 +255,28 @@ static void test_log_given_again_publishes_nothing_twice(void **state)
     essai_events_free(&control);
 }
 
+static void test_log_parked_record_names_its_row_by_a_uuid_only(void **state)
+{
+    struct essai *e = *state;
+    struct mock_messages dlq;
+
+    row(PARKED, "0/100/1", NOON, 0, 0)->id = "2f0c9b64-0c5e-4c0a-9d3e-6a1b2c3d4e5f";
+    row(PARKED, "0/100/2", NOON, 0, 0)->id = "185057800608436";
+    row(PARKED, "0/100/3", NOON, 0, 0);
+    assert_int_equal(essai_run(e, false, ""), 0);
+    dlq = mock_read(&e->mock, TOPIC ".dlq", 6);
+    assert_int_equal(dlq.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const char *subject = strstr(dlq.items[i].headers, "ce_subject=");
+
+        assert_int_equal(subject != NULL, dlq.items[i].offset == 0);
+        if (subject)
+            assert_memory_equal(subject,
+                                "ce_subject=2f0c9b64-0c5e-4c0a-9d3e-6a1b2c3d4e5f\n", 48);
+    }
+    mock_messages_free(&dlq);
+}
+
 static void test_log_clock_that_goes_back_does_not_make_an_event_older(void **state)
 {
     struct essai *e = *state;
@@ -423,6 +445,8 @@ int main(void)
             test_log_decides_source_time_and_place_of_ready_avro, setup, teardown),
         cmocka_unit_test_setup_teardown(test_log_given_again_publishes_nothing_twice,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_log_parked_record_names_its_row_by_a_uuid_only, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_log_clock_that_goes_back_does_not_make_an_event_older, setup, teardown),
         cmocka_unit_test_setup_teardown(
