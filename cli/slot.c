@@ -107,6 +107,37 @@ static int need_replication(struct pg_conn *c, struct relais_error *err)
     return rc;
 }
 
+/* No slot of that name, and room for one more. */
+static int need_room(const struct pg_slot *s, struct pg_conn *c, struct relais_error *err)
+{
+    struct pg_slot_state state;
+    PGresult *r;
+    int rc = 0;
+
+    if (pg_slot_look(s, c, &state, err))
+        return -1;
+    if (state.exists)
+        return relais_error_set(
+            err, RELAIS_E_USAGE, s->name, "%s",
+            state.ours ? "ce slot existe déjà : relais slot status dit où il en est ; "
+                         "pour un neuf, drop --oui puis create"
+                       : "un slot de ce nom existe déjà, d'un autre usage : choisir un "
+                         "autre nom (clé slot)");
+    r = pg_conn_exec(c, "connector.slot",
+                     "SELECT current_setting('max_replication_slots') FROM "
+                     "pg_replication_slots HAVING count(*) >= "
+                     "current_setting('max_replication_slots')::int",
+                     NULL, 0, err);
+    if (!r || PQntuples(r))
+        rc = relais_error_set(
+            err, RELAIS_E_PG_SCHEMA, "connector.slot",
+            "aucun slot libre, max_replication_slots = %s : en effacer un qui ne sert "
+            "plus (pg_replication_slots), ou ALTER SYSTEM, puis redémarrer le serveur",
+            r ? PQgetvalue(r, 0, 0) : "");
+    PQclear(r);
+    return rc;
+}
+
 /* What changed before a slot was made never comes by it: objects that were published from
  * another are read again. */
 static int load_again(const struct pg_slot *s, struct pg_conn *c, bool only_if_loaded,
@@ -141,7 +172,7 @@ static int create(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                   struct relais_error *err)
 {
     if (need_replication(c, err) || need_publication(cli, s, c, err) ||
-        pg_slot_create(s, c, err))
+        need_room(s, c, err) || pg_slot_create(s, c, err))
         return -1;
     return relais_conf_text(s->conf, "connector", "mapping") ? load_again(s, c, true, err)
                                                              : 0;

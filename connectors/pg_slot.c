@@ -3,13 +3,16 @@
 #include "connectors/outbox_row.h"
 #include "connectors/pg_mapping.h"
 #include "core/day.h"
+#include "core/log.h"
 #include "core/metrics.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SAVE_US    INT64_C(10000000)
 #define MEASURE_US INT64_C(30000000)
+#define TELL_MS    3000
 
 int pg_slot_init(struct pg_slot *s, const struct relais_conf *conf,
                  struct relais_error *err)
@@ -353,19 +356,66 @@ int pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream,
 /* ---- administration ------------------------------------------------------------------
  */
 
+/* The oldest of the transactions that c waits for; false: none, or it cannot be asked.
+ * pid 0: one that was prepared. since: seconds, "" where the role may not know. */
+static bool blocker(const struct pg_slot *s, struct pg_conn *c, char pid[12],
+                    char since[24])
+{
+    static const char sql[] =
+        "SELECT pid, extract(epoch FROM clock_timestamp() - xact_start)::int8 FROM "
+        "unnest(pg_blocking_pids($1::int)) pid LEFT JOIN pg_stat_activity USING (pid) "
+        "ORDER BY xact_start LIMIT 1";
+    struct relais_error ignored = RELAIS_ERROR_INIT;
+    struct pg_conn *other = pg_conn_open(s->conf, PG_USE_READ, &ignored);
+    const char *params[] = {pid};
+    PGresult *r = NULL;
+    bool there;
+
+    snprintf(pid, 12, "%d", PQbackendPID(pg_conn_raw(c)));
+    if (other)
+        r = pg_conn_exec(other, "connector.slot", sql, params, 1, &ignored);
+    there = r && PQntuples(r) == 1;
+    if (there) {
+        snprintf(pid, 12, "%.11s", PQgetvalue(r, 0, 0));
+        snprintf(since, 24, "%.23s", PQgetvalue(r, 0, 1));
+    }
+    PQclear(r);
+    pg_conn_close(other);
+    return there;
+}
+
 int pg_slot_create(const struct pg_slot *s, struct pg_conn *c, struct relais_error *err)
 {
+    const char *sql = pg_conn_version(c) >= 170000
+                          ? "SELECT pg_create_logical_replication_slot($1, 'pgoutput', "
+                            "failover => true)"
+                          : "SELECT pg_create_logical_replication_slot($1, 'pgoutput')";
     const char *params[] = {s->name};
-    PGresult *r =
-        pg_conn_exec(c, "connector.slot",
-                     pg_conn_version(c) >= 170000
-                         ? "SELECT pg_create_logical_replication_slot($1, 'pgoutput', "
-                           "failover => true)"
-                         : "SELECT pg_create_logical_replication_slot($1, 'pgoutput')",
-                     params, 1, err);
+    PGconn *raw = pg_conn_raw(c);
+    char pid[12], since[24];
+    bool waits;
 
-    PQclear(r);
-    return r ? 0 : -1;
+    if (!PQsendQueryParams(raw, sql, 1, NULL, params, NULL, NULL, 0))
+        return pg_conn_error(c, NULL, "connector.slot", err);
+    waits =
+        poll(&(struct pollfd){.fd = PQsocket(raw), .events = POLLIN}, 1, TELL_MS) == 0 &&
+        blocker(s, c, pid, since);
+    if (waits)
+        relais_log(RELAIS_LOG_WARN,
+                   "slot=%s waits_for_pid=%s since_s=%s text=\"a transaction that began "
+                   "before: the slot is there once it has ended\"",
+                   s->name, pid, since);
+    if (!pg_conn_answered(c, "connector.slot", err))
+        return 0;
+    if (waits && err->code == RELAIS_E_PG_DOWN) {
+        relais_error_clear(err);
+        relais_error_set(err, RELAIS_E_PG_DOWN, "connector.slot",
+                         "the transaction of pid %s began before and goes on: end it, or "
+                         "SELECT pg_terminate_backend(%s), and create again (pid 0: "
+                         "pg_prepared_xacts)",
+                         pid, pid);
+    }
+    return -1;
 }
 
 int pg_slot_drop(const struct pg_slot *s, struct pg_conn *c, struct relais_error *err)

@@ -84,7 +84,9 @@ int pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream,
 /* The same at the end; stream may be NULL. */
 void pg_slot_leave(struct pg_slot *s, const struct pg_stream *stream);
 
-/* Makes the slot; from PostgreSQL 17 on one that follows to a standby. */
+/* Makes the slot; from PostgreSQL 17 on one that follows to a standby. It waits for the
+ * transactions that have written something: which is the oldest is logged, and in the
+ * error (PG_DOWN) where it outlasts the statement's time-out. */
 int pg_slot_create(const struct pg_slot *s, struct pg_conn *c,
                    struct relais_error *err) RELAIS_MUST_CHECK;
 int pg_slot_drop(const struct pg_slot *s, struct pg_conn *c,

@@ -54,9 +54,24 @@ check 'the topic is what the tables are' goes_on
 change
 pg sql "SELECT pg_drop_replication_slot('relais_dep93_essai')" >/dev/null
 check 'a slot that was dropped is told, with what is missing' stops SLOT_MISSING 'missing' 'relais slot create' 'resnapshot'
+$psql_ "$pg_url" -c "SELECT pg_create_physical_replication_slot('plein' || i) FROM generate_series((SELECT count(*) + 1 FROM pg_replication_slots), current_setting('max_replication_slots')::int) i" >/dev/null
+check 'where the server has room for no other' exits 78 slot create
+check 'it is said, with what to do' grep -q 'max_replication_slots = [0-9].*effacer' "$work/exits.out"
+$psql_ "$pg_url" -c "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'plein%'" >/dev/null
+start older $psql_ "$pg_url" -c 'SET application_name = older; BEGIN; SELECT txid_current(); SELECT pg_sleep(120)'
+older() { $psql_ "$pg_url" -c "SELECT pid FROM pg_stat_activity WHERE application_name = 'older' AND backend_xid IS NOT NULL" | grep .; }
+wait_for 10 older
+pid=$(older)
+check 'while a transaction that began before goes on' exits 75 slot create -X connector.statement_timeout_ms=5000
+check 'it is said that it is waited for' grep -q "level=warn slot=relais_dep93_essai waits_for_pid=$pid since_s=[0-9]* " "$work/exits.out"
+check 'and what to do, without its query' sh -c 'grep -q "pg_terminate_backend($1).*PG_DOWN" "$2" && ! grep -q "pg_sleep" "$2"' - "$pid" "$work/exits.out"
+$psql_ "$pg_url" -c "SELECT pg_terminate_backend($pid)" >/dev/null
+halt older
 slot create >"$work/create.txt"
 check 'create reads all again by itself' grep -q 'relus au prochain' "$work/create.txt"
 check 'after that the topic is what the tables are' goes_on
+check 'made twice it is refused' exits 78 slot create
+check 'with what to do' grep -q 'existe déjà.*relais slot status' "$work/exits.out"
 
 change
 pg sql "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'"; pg sql 'SELECT pg_reload_conf()' >/dev/null
