@@ -71,7 +71,37 @@ static void set_text(struct relais_error *err, enum relais_code code, const char
                      (int)(len > 300 ? 300 : len), text ? text : "");
 }
 
-/* "22003 table.column constraint" */
+/* What a SQLSTATE of a refused row says, in our words: the server's quote the value. */
+static const char *meaning(const char *state)
+{
+    static const struct {
+        const char *state, *text;
+    } meanings[] = {
+        {"21000", "more than one row"},
+        {"22001", "longer than the column"},
+        {"22003", "out of the type's range"},
+        {"22007", "no date or time"},
+        {"22008", "a date or time out of range"},
+        {"22021", "bytes that are no text"},
+        {"22P02", "no value of the column's type"},
+        {"22P05", "a character that the database's encoding lacks"},
+        {"23001", "other rows refer to it"},
+        {"23502", "null in a NOT NULL column"},
+        {"23503", "a foreign key"},
+        {"23505", "such a row is there"},
+        {"23514", "a CHECK"},
+        {"23P01", "excluded by another row"},
+        {"44000", "outside of the view"},
+        {"P0001", "raised by a trigger or function"},
+    };
+
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+        if (strcmp(meanings[i].state, state) == 0)
+            return meanings[i].text;
+    return "refused";
+}
+
+/* "SQLSTATE 23502 (null in a NOT NULL column), table t, column c" */
 static int row_error(const PGresult *result, const char *state, const char *what,
                      enum relais_code code, struct relais_error *err)
 {
@@ -79,10 +109,11 @@ static int row_error(const PGresult *result, const char *state, const char *what
                            PQresultErrorField(result, PG_DIAG_COLUMN_NAME),
                            PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME)};
 
-    return relais_error_set(err, code, what, "SQLSTATE %s%s%s%s%s%s%s", state,
-                            names[0] ? ", table " : "", names[0] ? names[0] : "",
-                            names[1] ? ", column " : "", names[1] ? names[1] : "",
-                            names[2] ? ", constraint " : "", names[2] ? names[2] : "");
+    return relais_error_set(err, code, what, "SQLSTATE %s (%s)%s%s%s%s%s%s", state,
+                            meaning(state), names[0] ? ", table " : "",
+                            names[0] ? names[0] : "", names[1] ? ", column " : "",
+                            names[1] ? names[1] : "", names[2] ? ", constraint " : "",
+                            names[2] ? names[2] : "");
 }
 
 int pg_conn_error(struct pg_conn *c, const PGresult *result, const char *what,

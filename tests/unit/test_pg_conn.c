@@ -143,12 +143,19 @@ static void test_pg_conn_refused_row_is_never_told(void **state)
         const char *sql;
         const char *told;
     } cases[] = {
-        {"INSERT INTO personne VALUES ('Martin', 1)", "personne_pkey"},
-        {"INSERT INTO personne VALUES (NULL, 1)", "column nom"},
-        {"INSERT INTO personne VALUES ('Durand', 'Martin')", "22P02"},
-        {"INSERT INTO personne VALUES ('Durand', -1)", "positif"},
-        {"DO $$BEGIN RAISE EXCEPTION 'non a %', 'Martin'; END$$", "P0001"},
-        {"INSERT INTO personne VALUES ('Durand', 99999999999999)", "22003"},
+        {"INSERT INTO personne VALUES ('Martin', 1)",
+         "23505 (such a row is there), table personne, "
+         "constraint personne_pkey"},
+        {"INSERT INTO personne VALUES (NULL, 1)",
+         "23502 (null in a NOT NULL column), table personne, column nom"},
+        {"INSERT INTO personne VALUES ('Durand', 'Martin')",
+         "22P02 (no value of the column's type)"},
+        {"INSERT INTO personne VALUES ('Durand', -1)",
+         "23514 (a CHECK), table personne, constraint positif"},
+        {"DO $$BEGIN RAISE EXCEPTION 'non a %', 'Martin'; END$$",
+         "P0001 (raised by a trigger or function)"},
+        {"INSERT INTO personne VALUES ('Durand', 99999999999999)",
+         "22003 (out of the type's range)"},
     };
     struct pg_conn *c;
 
