@@ -107,7 +107,8 @@ static bool fits_contract(struct doctor *d, const struct pg_mapping *m)
              relais_family_check_snapshots(relais_family_find(list.rows[0]), &err))
         todo = "mettre \"kind\": \"fact\" dans la correspondance, ou changer "
                "connector.schema";
-    else if (pg_mapping_check_fields(m, open, &err))
+    else if (pg_mapping_check_fields(m, relais_conf_text(d->conf, "connector", "mapping"),
+                                     open, &err))
         todo = "corriger \"value\" dans la correspondance ; les champs du message : "
                "docs/CONTRAT.md";
     if (err.code)

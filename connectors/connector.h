@@ -46,6 +46,11 @@ struct relais_source_ops {
     uint64_t (*taken)(void *state);
     /* With taken: it is held still, as far as can be known without reading from it. */
     bool (*held)(void *state);
+    /* NULL, or told after open, before the first poll, of each schema that it yields
+     * (full name): an event looks so, every field there, protected ones opened. CONF:
+     * what is read cannot be such an event. */
+    int (*expect)(void *state, const char *schema, const struct relais_value *open,
+                  struct relais_error *err);
     void (*close)(void *state);
 };
 

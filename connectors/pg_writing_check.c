@@ -81,9 +81,10 @@ static int check_type(const struct check *k, const struct place *p,
                    ? 0
                    : wrong(k, p, "\"$as\" is not for this field", column->value.paths[0]);
     snprintf(target.type, sizeof(target.type), "%s", column->base);
-    /* texts of digits go into numbers */
+    /* texts of digits go into numbers; symbols of an enum and uuids are none */
     if (column->value.codes || pg_column_takes(&target, v) ||
-        (v->kind == RELAIS_VALUE_STRING && column->category == 'N'))
+        (v->kind == RELAIS_VALUE_STRING && column->category == 'N' && !v->child &&
+         !v->text.len))
         return 0;
     return pg_writing_wrong(k->f, p->node, p->member, p->name, RELAIS_E_PG_SCHEMA, k->err,
                             "the column's type is %.40s, its field's %s", column->type,

@@ -11,6 +11,7 @@
  * more.
  */
 #include "connectors/connector.h"
+#include "connectors/pg_mapping_check.h"
 #include "connectors/source_table.h"
 #include "core/day.h"
 
@@ -452,6 +453,15 @@ static int source_table_open(void **state, const struct relais_conf *conf,
     return -1;
 }
 
+static int source_table_expect(void *state, const char *schema,
+                               const struct relais_value *open, struct relais_error *err)
+{
+    const struct source_table *t = state;
+
+    return pg_mapping_check_fields(
+        t->objects.mapping, relais_conf_text(t->conf, "connector", "mapping"), open, err);
+}
+
 static const struct relais_conf_key keys[] = {
     PG_CONN_KEYS,
     {"connector", "mapping", RELAIS_CONF_PATH, .required = true,
@@ -473,6 +483,7 @@ static const struct relais_source_ops ops = {
     .idle = source_table_idle,
     .taken = source_table_taken,
     .held = source_table_held,
+    .expect = source_table_expect,
     .close = source_table_close,
 };
 

@@ -361,6 +361,22 @@ static int open_connector(struct source *s, struct relais_error *err)
     return s->connector->source->open(&s->state, s->conf, err);
 }
 
+static int tell_contracts(struct source *s, struct relais_error *err)
+{
+    for (size_t i = 0; s->connector->source->expect && i < s->contract_count; i++) {
+        const struct relais_contract *contract = s->contracts[i].target.contract;
+        const struct relais_value *open;
+
+        relais_arena_reset(&s->arena);
+        open = relais_avro_example(contract->schema, true, &s->arena);
+        if (!open)
+            return relais_error_set(err, RELAIS_E_LIMIT, contract->name, "arena full");
+        if (s->connector->source->expect(s->state, contract->name, open, err))
+            return -1;
+    }
+    return 0;
+}
+
 static int run(struct source *s)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
@@ -375,7 +391,8 @@ static int run(struct source *s)
     if (until_done(s, REASON_STATE, read_position) ||
         (s->options->renvoi && source_renvoi(s)))
         return -1;
-    if (until_done(s, REASON_CONNECTOR, open_connector))
+    if (until_done(s, REASON_CONNECTOR, open_connector) ||
+        until_done(s, REASON_CONNECTOR, tell_contracts))
         return -1;
     relais_loop_notify("READY=1");
     relais_log(RELAIS_LOG_INFO, "source=%s connector=%s started", s->name,

@@ -184,7 +184,8 @@ struct relais_value *relais_avro_to_value(const struct relais_avro *schema,
                                           const void *data, struct relais_arena *arena,
                                           struct relais_error *err) RELAIS_MUST_CHECK;
 /* A value of the kinds that relais_avro_to_value gives, every field there: a list with
- * one item, a uuid of zeros, "" for other texts, NULL where a union leaves the kind open.
+ * one item, a uuid of zeros, "" for other texts, which of an enum have its symbols as
+ * items (no other text has any), NULL where a union leaves the kind open.
  * open: fields with `relais:clair` in clear, else BYTES. NULL: the arena is full. */
 struct relais_value *relais_avro_example(const struct relais_avro *schema, bool open,
                                          struct relais_arena *arena);

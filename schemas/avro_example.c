@@ -45,6 +45,9 @@ static int fill(struct relais_arena *arena, struct relais_value *v,
 {
     if (type->kind == RELAIS_AVRO_ARRAY)
         return make(arena, v, NULL, NULL, type->item, open) ? 0 : -1;
+    for (uint32_t i = 0; type->kind == RELAIS_AVRO_ENUM && i < type->count; i++)
+        if (relais_value_add_string(arena, v, NULL, relais_slice_str(type->symbols[i])))
+            return -1;
     for (uint32_t i = 0;
          type->kind == RELAIS_AVRO_RECORD && !type->by_pointer && i < type->count; i++)
         if (!make(arena, v, type->fields[i].name, &type->fields[i], type->fields[i].type,

@@ -25,6 +25,12 @@ check 'their slot' "$relais" slot create "$work/droits/relais.ini"
 pg sql "INSERT INTO demandes (numero, matricule, etat, deposee_le) VALUES ('00000001093', '990010100000001', 'D', '2026-01-02'), ('00000002093', '990010100000002', 'O', '2026-01-03');
         INSERT INTO membres (demande_id, nom, prenom, ne_le) VALUES (1, 'INVENTE', 'ALIX', '1990-01-01');
         INSERT INTO mensualites (demande_id, montant) VALUES (2, 512.30), (2, 10)"
+sed 's/"DEMANDE"/"DEMANDEE"/' "$work/droits/mapping.json" >"$work/droits/faux.json"
+wrong=(-X "connector.mapping=$work/droits/faux.json")
+check 'a code that becomes no symbol of the contract is refused at start' exits 78 "$relais" source "$work/droits/relais.ini" --once "${wrong[@]}"
+check 'with file, field and symbol' grep -q 'code=CONF_VALUE where=faux.json text="not among the symbols .*: etat: DEMANDEE"' "$work/exits.out"
+check 'doctor says it too' exits 1 "$relais" doctor "$work/droits/relais.ini" "${wrong[@]}"
+check 'in the same words' grep -q '^!! *correspondance .*faux.json : not among .*: etat: DEMANDEE' "$work/exits.out"
 check 'they are published' source_once "$work/droits"
 check 'with list and sum' [ "$(rights)" = '00000001093 DEMANDE None 1;00000002093 OUVERT 52230 0;' ]
 pg sql "DELETE FROM membres; DELETE FROM demandes WHERE id = 1; UPDATE demandes SET numero = '00000003093' WHERE id = 2"
