@@ -4,9 +4,11 @@
 #include "connectors/pg_writing_form.h"
 #include "schemas/catalog.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
-#define COLUMN_MAX 64
+#define COLUMN_MAX   64
+#define NAME_MAX_LEN 63 /* of PostgreSQL, bytes */
 
 struct ddl {
     const char *schema;
@@ -214,12 +216,26 @@ static void put_writing(const struct ddl *d)
            d->schema, d->schema, d->schema);
 }
 
-/* A plain SQL name needs no quotes, and nothing else is taken. */
-static bool plain(const char *name)
+/* A schema's name as SQL writes it: in quotes unless it is plain. false: none that the
+ * server would take whole. */
+static bool quote(const char *name, char out[2 * NAME_MAX_LEN + 3])
 {
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_"), n = 0;
+    bool quoted = name[plain] || isdigit((unsigned char)name[0]);
 
-    return n && n < 64 && !name[n] && !(name[0] >= '0' && name[0] <= '9');
+    if (!name[0] || strlen(name) > NAME_MAX_LEN)
+        return false;
+    if (quoted)
+        out[n++] = '"';
+    for (; *name; name++) {
+        if (*name == '"')
+            out[n++] = '"';
+        out[n++] = *name;
+    }
+    if (quoted)
+        out[n++] = '"';
+    out[n] = '\0';
+    return true;
 }
 
 int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
@@ -227,14 +243,15 @@ int cli_sink_ddl(struct cli *cli, const struct relais_conf *conf)
     const char *family = cli_value(cli, "famille");
     const char *mapping = relais_conf_text(conf, "connector", "mapping");
     struct pg_writing_form *form = NULL;
-    struct ddl d = {relais_conf_text(conf, "connector", "sql_schema"),
-                    cli_value(cli, "historique") != NULL};
+    const char *name = relais_conf_text(conf, "connector", "sql_schema");
+    char schema[2 * NAME_MAX_LEN + 3];
+    struct ddl d = {schema, cli_value(cli, "historique") != NULL};
     struct relais_error err = RELAIS_ERROR_INIT;
     size_t count = 0;
 
-    if (!d.schema || !plain(d.schema)) {
+    if (!name || !quote(name, schema)) {
         relais_error_set(&err, RELAIS_E_CONF_VALUE, "connector.sql_schema",
-                         "un nom de a-z, 0-9 et _ est attendu");
+                         "un nom de 1 à 63 octets est attendu");
         return cli_fail(cli, &err);
     }
     if (mapping && !(form = pg_writing_load(mapping, &err)))

@@ -85,6 +85,13 @@ check 'nothing is called complete where nothing is announced' sh -c 'grep -q "^?
 check 'nor where nothing was announced yet' grep -q "^? *complétude *rien n'a encore été annoncé" "$work/doctor.out"
 check 'the sink writes with its rights only' "$relais" sink "$work/k/relais.ini" "${once[@]}"
 check 'no column of relais sink ddl is refused' "$relais" sink "$work/k/relais.ini" "${once[@]}" -X sink.topics=eligibility,placements,payments
+same_count() { [ "$(pg sql "SELECT count(*) FROM $1.evenement_paiement")" = "$(pg sql "SELECT count(*) FROM $2.evenement_paiement")" ]; }
+odd=(-X 'connector.sql_schema=Métier "A"' -X connector.dsn="$pg_url")
+"$relais" sink ddl "$work/k/relais.ini" "${odd[@]}" >"$work/odd.sql"
+check 'a schema whose name needs quotes is made' psql -X -q -v ON_ERROR_STOP=1 "$pg_url" -f "$work/odd.sql"
+check '. and written to' "$relais" sink "$work/k/relais.ini" "${once[@]}" "${odd[@]}" -X sink.group=odd
+check '. all of it' same_count '"Métier ""A"""' relais
+check 'one that the server would cut is not' exits 78 "$relais" sink ddl "$work/k/relais.ini" -X "connector.sql_schema=$(printf 'é%.0s' {1..32})"
 wrong() { pg sql "ALTER TABLE relais.evenement_indu ALTER mois TYPE $1 USING NULL"; }
 wrong integer
 check 'a column of a wrong type stops it at start' exits 78 "$relais" sink "$work/k/relais.ini" "${once[@]}"
