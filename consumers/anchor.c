@@ -1,7 +1,8 @@
 /* Whether a position is still one of its topic's: below what retention left, beyond the
  * end, or of a topic that was deleted and made anew under its old name, which nothing
  * tells but that events are others than were read. Each part knows one event that was
- * read (anchor); a start and the watchdog read it again, and compare its timestamp.
+ * read (anchor); a start and the watchdog read it again, and compare its timestamp. A
+ * part of which nothing was read knows where it began, which never goes back.
  */
 
 #include "consumers/subscriber_internal.h"
@@ -11,6 +12,7 @@
 
 #define WATERMARKS_MS 2000
 #define QUERY_MS      1000
+#define NO_EVENT_MS   1 /* a timestamp that no event has: the next start finds another */
 
 /* librdkafka says so too where a partition without a message is resumed (2.8.0): what is
  * still there is no loss, and is gone on from. */
@@ -75,8 +77,13 @@ static void commit_known(struct subscriber *sub, const char *topic)
         struct relais_position at = {part->topic, part->partition, part->anchor + 1,
                                      part->anchor_ms};
 
-        if (!part->assigned || part->anchor < 0 || strcmp(part->topic, topic) != 0)
+        if (!part->assigned || (part->anchor < 0 && part->begins <= 0) ||
+            strcmp(part->topic, topic) != 0)
             continue;
+        if (part->begins > 0) {
+            at.next = part->begins;
+            at.last_ms = NO_EVENT_MS;
+        }
         part->next = at.next;
         part->last_ms = at.last_ms;
         commit_add(list, part);
@@ -86,6 +93,20 @@ static void commit_known(struct subscriber *sub, const char *topic)
     if (sub->group && list->cnt)
         rd_kafka_commit(sub->rk, list, 0);
     rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* The topic is another than the one that positions are of. 0: skip_lost; -1. */
+static int made_anew(struct subscriber *sub, struct part *part, const char *why,
+                     struct relais_error *err)
+{
+    batch_drop(sub->batch);
+    for (size_t i = 0; i < sub->part_count; i++)
+        if ((sub->parts[i]->assigned || sub->parts[i]->anchor >= 0) &&
+            strcmp(sub->parts[i]->topic, part->topic) == 0)
+            sub->parts[i]->lost = true;
+    if (!sub->options.skip_lost)
+        commit_known(sub, part->topic);
+    return lose(sub, part, why, err);
 }
 
 /* The message that comes first where a position is checked. 1: it is known, as it should
@@ -103,15 +124,10 @@ static int check_position(struct subscriber *sub, struct part *part,
         part->anchor_newest_ms = relais_now_us() / 1000;
         return 1;
     }
-    batch_drop(sub->batch);
-    for (size_t i = 0; i < sub->part_count; i++)
-        if (sub->parts[i]->anchor >= 0 && strcmp(sub->parts[i]->topic, part->topic) == 0)
-            sub->parts[i]->lost = true;
-    if (!sub->options.skip_lost)
-        commit_known(sub, part->topic);
-    return lose(sub, part,
-                "an event is another one than was read there: the topic was made anew",
-                err)
+    return made_anew(
+               sub, part,
+               "an event is another one than was read there: the topic was made anew",
+               err)
                ? -1
                : 1;
 }
@@ -203,35 +219,75 @@ static void move_anchor(struct part *part)
         part->anchor_newest_ms = part->asked_newest_ms;
 }
 
+static const char went_back[] = "its beginning went back: the topic was made anew";
+
+int anchor_begins(struct subscriber *sub, struct part *part, int64_t first,
+                  struct relais_error *err)
+{
+    if (first >= part->begins)
+        return 0;
+    part->lost = true;
+    return lose(sub, part, went_back, err);
+}
+
+/* Until an event that was read is known to be of the topic that began there. */
+static bool watches_beginning(const struct part *part)
+{
+    return part->begins > 0 || (part->anchor < 0 && part->next != 0);
+}
+
 /* A topic that is deleted and made anew under its old name is told by nothing: fetches go
  * on at the old position. But then events at the old offsets are newer than all that were
- * read up to the anchor. */
+ * read up to the anchor; and where there is none, its beginning is before the old one. */
 void anchor_ask(struct subscriber *sub, rd_kafka_topic_partition_list_t *times)
 {
     for (size_t i = 0; i < sub->part_count; i++) {
         struct part *part = sub->parts[i];
 
-        if (!part->assigned || part->anchor < 0 || part->checks >= 0 || sub->paused)
+        part->asked_begins = watches_beginning(part);
+        if (!part->assigned || part->checks >= 0 || sub->paused ||
+            (part->anchor < 0 && !part->asked_begins))
             continue;
         rd_kafka_topic_partition_list_add(times, part->topic, part->partition)->offset =
-            part->anchor_newest_ms + 1;
+            part->asked_begins ? RD_KAFKA_OFFSET_BEGINNING : part->anchor_newest_ms + 1;
+        part->asked_anchor = part->anchor;
         part->asked_next = part->next;
         part->asked_last_ms = part->last_ms;
         part->asked_newest_ms = part->newest_ms;
     }
 }
 
-void anchor_answer(struct subscriber *sub, const rd_kafka_topic_partition_list_t *times)
+/* An event that had been read when it was asked is of the topic that began there. */
+static void know_beginning(struct part *part, int64_t first)
+{
+    if (part->asked_anchor >= 0) {
+        part->begins = -1;
+        return;
+    }
+    if (first > part->begins)
+        part->committed = -1; /* the next commit carries it */
+    part->begins = first;
+}
+
+int anchor_answer(struct subscriber *sub, const rd_kafka_topic_partition_list_t *times,
+                  struct relais_error *err)
 {
     for (int i = 0; i < times->cnt; i++) {
         const rd_kafka_topic_partition_t *p = &times->elems[i];
         struct part *part = part_find(sub, p->topic, p->partition);
 
-        if (p->err || !part->assigned || part->anchor < 0 || part->checks >= 0)
+        if (p->err || !part->assigned || part->checks >= 0)
             continue;
-        if (p->offset >= 0 && p->offset <= part->anchor)
+        if (part->asked_begins) {
+            if (p->offset >= 0 && p->offset < part->begins)
+                return made_anew(sub, part, went_back, err);
+            if (p->offset >= 0)
+                know_beginning(part, p->offset);
+        } else if (p->offset >= 0 && p->offset <= part->anchor) {
             read_again(sub, part);
-        else
+        } else {
             move_anchor(part);
+        }
     }
+    return 0;
 }

@@ -26,7 +26,7 @@ struct part *part_find(struct subscriber *sub, const char *topic, int32_t partit
     part->topic = relais_strdup(topic);
     part->partition = partition;
     part->next = part->committed = part->position = part->end = -1;
-    part->checks = part->anchor = -1;
+    part->checks = part->anchor = part->begins = -1;
     sub->parts =
         relais_realloc(sub->parts, (sub->part_count + 1) * sizeof(struct part *));
     sub->parts[sub->part_count++] = part;
@@ -125,6 +125,34 @@ static int start_fresh(struct subscriber *sub, rd_kafka_topic_partition_t *p,
     return 0;
 }
 
+/* Of which no event is known, so that their beginning tells a topic made anew. What is
+ * not answered is looked at again while they are read. */
+static int check_beginnings(struct subscriber *sub, rd_kafka_topic_partition_list_t *list,
+                            struct relais_error *err)
+{
+    rd_kafka_topic_partition_list_t *firsts =
+        rd_kafka_topic_partition_list_new(list->cnt);
+    int rc = 0;
+
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *p = &list->elems[i];
+
+        if (p->offset > 0 && part_find(sub, p->topic, p->partition)->begins > 0)
+            rd_kafka_topic_partition_list_add(firsts, p->topic, p->partition);
+    }
+    if (firsts->cnt)
+        relais_kafka_ends(sub->rk, firsts, RD_KAFKA_OFFSET_BEGINNING, FIRSTS_TIMEOUT_MS);
+    for (int i = 0; i < firsts->cnt && rc == 0; i++) {
+        const rd_kafka_topic_partition_t *p = &firsts->elems[i];
+
+        if (!p->err)
+            rc = anchor_begins(sub, part_find(sub, p->topic, p->partition), p->offset,
+                               err);
+    }
+    rd_kafka_topic_partition_list_destroy(firsts);
+    return rc;
+}
+
 /* Those that options.positions knows. */
 static int ask_positions(struct subscriber *sub, rd_kafka_topic_partition_list_t *list,
                          struct relais_error *err)
@@ -138,16 +166,27 @@ static int ask_positions(struct subscriber *sub, rd_kafka_topic_partition_list_t
                                             list->elems[i].partition, -1, 0};
     rc = sub->options.positions(sub->options.user, known, (size_t)list->cnt, err);
     for (int i = 0; i < list->cnt; i++) {
+        struct part *part =
+            part_find(sub, list->elems[i].topic, list->elems[i].partition);
+
         list->elems[i].offset = known[i].next;
-        part_find(sub, list->elems[i].topic, list->elems[i].partition)->last_ms =
-            known[i].last_ms;
+        part->last_ms = known[i].last_ms;
+        part->begins = -1;
     }
     free(known);
     return rc;
 }
 
+static bool unknown(struct subscriber *sub, const rd_kafka_topic_partition_t *p)
+{
+    const struct part *part = part_find(sub, p->topic, p->partition);
+
+    return part->anchor < 0 && part->begins < 0;
+}
+
 /* librdkafka asks for a beginning again only after 500 ms where it had not noticed the
  * leader yet: here the request waits for it. What is not answered is left to librdkafka.
+ * Asked for too where no event before the position is known (anchor.c).
  */
 static void find_beginnings(struct subscriber *sub, rd_kafka_topic_partition_list_t *list)
 {
@@ -155,16 +194,23 @@ static void find_beginnings(struct subscriber *sub, rd_kafka_topic_partition_lis
         rd_kafka_topic_partition_list_new(list->cnt);
 
     for (int i = 0; i < list->cnt; i++)
-        if (list->elems[i].offset == RD_KAFKA_OFFSET_BEGINNING)
+        if (list->elems[i].offset == RD_KAFKA_OFFSET_BEGINNING ||
+            (list->elems[i].offset > 0 && unknown(sub, &list->elems[i])))
             rd_kafka_topic_partition_list_add(firsts, list->elems[i].topic,
                                               list->elems[i].partition);
     if (firsts->cnt)
         relais_kafka_ends(sub->rk, firsts, RD_KAFKA_OFFSET_BEGINNING, FIRSTS_TIMEOUT_MS);
-    for (int i = 0; i < firsts->cnt; i++)
-        if (!firsts->elems[i].err)
-            rd_kafka_topic_partition_list_find(list, firsts->elems[i].topic,
-                                               firsts->elems[i].partition)
-                ->offset = firsts->elems[i].offset;
+    for (int i = 0; i < firsts->cnt; i++) {
+        const rd_kafka_topic_partition_t *first = &firsts->elems[i];
+        rd_kafka_topic_partition_t *p =
+            rd_kafka_topic_partition_list_find(list, first->topic, first->partition);
+
+        if (first->err)
+            continue;
+        if (p->offset == RD_KAFKA_OFFSET_BEGINNING)
+            p->offset = first->offset;
+        part_find(sub, first->topic, first->partition)->begins = first->offset;
+    }
     rd_kafka_topic_partition_list_destroy(firsts);
 }
 
@@ -190,8 +236,8 @@ static int start_positions(struct subscriber *sub, rd_kafka_topic_partition_list
         if (code)
             return relais_kafka_error(err, code, sub->group, "committed offsets");
         for (int i = 0; i < list->cnt; i++)
-            part_find(sub, list->elems[i].topic, list->elems[i].partition)->last_ms =
-                commit_read(&list->elems[i]);
+            commit_read(&list->elems[i],
+                        part_find(sub, list->elems[i].topic, list->elems[i].partition));
     }
     for (int i = 0; i < list->cnt; i++) {
         rd_kafka_topic_partition_t *p = &list->elems[i];
@@ -203,10 +249,21 @@ static int start_positions(struct subscriber *sub, rd_kafka_topic_partition_list
             return relais_kafka_error(err, p->err, p->topic, "committed offset");
         if (!sub->group && !sub->options.positions)
             p->offset = part->next;
+        if (p->offset < 0)
+            part->begins = -1;
+    }
+    if (check_beginnings(sub, list, err))
+        return -1;
+    for (int i = 0; i < list->cnt; i++) {
+        rd_kafka_topic_partition_t *p = &list->elems[i];
+        struct part *part = part_find(sub, p->topic, p->partition);
+
         if (part->lost && sub->options.skip_lost) {
             if (start_at_first(sub, p, err) || restart(sub, p, err))
                 return -1;
             part->lost = false;
+            part->last_ms = 0;
+            part->begins = -1;
             subscriber_notice(
                 sub, "topic=%s partition=%" PRId32 " position=lost start=beginning",
                 p->topic, p->partition);

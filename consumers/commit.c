@@ -42,31 +42,42 @@ static int commit_result(struct subscriber *sub, struct relais_error *err)
 }
 
 /* What a commit carries beside the offset. */
-#define LAST "relais ms="
+#define LAST   "relais ms="
+#define BEGINS " debut="
 
-int64_t commit_read(const rd_kafka_topic_partition_t *p)
+void commit_read(const rd_kafka_topic_partition_t *p, struct part *part)
 {
-    char text[40];
+    char text[80], *rest;
 
+    part->last_ms = 0;
+    part->begins = -1;
     if (!p->metadata || p->metadata_size >= sizeof(text))
-        return 0;
+        return;
     memcpy(text, p->metadata, p->metadata_size);
     text[p->metadata_size] = '\0';
-    return strncmp(text, LAST, strlen(LAST)) == 0 ? strtoll(text + strlen(LAST), NULL, 10)
-                                                  : 0;
+    if (strncmp(text, LAST, strlen(LAST)) != 0)
+        return;
+    part->last_ms = strtoll(text + strlen(LAST), &rest, 10);
+    if (strncmp(rest, BEGINS, strlen(BEGINS)) == 0)
+        part->begins = strtoll(rest + strlen(BEGINS), NULL, 10);
 }
 
 void commit_add(rd_kafka_topic_partition_list_t *list, const struct part *part)
 {
     rd_kafka_topic_partition_t *p =
         rd_kafka_topic_partition_list_add(list, part->topic, part->partition);
-    char text[40];
+    char text[80];
+    int len = 0;
 
     p->offset = part->next;
-    if (part->last_ms <= 0)
+    if (part->begins > 0)
+        len = snprintf(text, sizeof(text), LAST "%lld" BEGINS "%lld",
+                       (long long)part->last_ms, (long long)part->begins);
+    else if (part->last_ms > 0)
+        len = snprintf(text, sizeof(text), LAST "%lld", (long long)part->last_ms);
+    if (!len)
         return;
-    p->metadata_size =
-        (size_t)snprintf(text, sizeof(text), LAST "%lld", (long long)part->last_ms);
+    p->metadata_size = (size_t)len;
     p->metadata = relais_strdup(text); /* the list frees it */
 }
 

@@ -288,6 +288,7 @@ static ssize_t consume(struct subscriber *sub, int timeout_ms, size_t max)
  * waits until the whole batch is full. While much comes it may, 1 ms: fewer wake-ups. */
 static int refill(struct subscriber *sub, int timeout_ms, struct relais_error *err)
 {
+    struct relais_error why = RELAIS_ERROR_INIT;
     ssize_t n;
 
     if (ready(sub, timeout_ms, err))
@@ -301,11 +302,14 @@ static int refill(struct subscriber *sub, int timeout_ms, struct relais_error *e
     sub->busy = n >= BUSY;
     if (n <= 0 && timeout_ms > 0)
         consume(sub, timeout_ms, 1);
-    if (watchdog_tick(sub, &sub->broken) && sub->broken.code == RELAIS_E_TOPIC_MISSING) {
-        *err = sub->broken;
-        relais_error_clear(&sub->broken);
+    if (!watchdog_tick(sub, &why))
+        return 0;
+    if (relais_error_class(why.code) != RELAIS_RETRY) {
+        *err = why;
         return -1;
     }
+    if (!sub->broken.code)
+        sub->broken = why;
     return 0;
 }
 

@@ -36,6 +36,8 @@ struct part {
     int64_t anchor_ms;        /* its timestamp */
     int64_t newest_ms;        /* the latest timestamp that was read */
     int64_t anchor_newest_ms; /* the same up to the anchor */
+    int64_t begins;           /* its first offset, as long as no event that was read is
+                                 known to be of that topic; -1: not known, or one is */
     int64_t committed;        /* the `next` that was committed last */
     int64_t position;         /* next, or the end of the partition when it was reached */
     int64_t end;              /* what subscriber_at_end() waits for */
@@ -45,6 +47,8 @@ struct part {
     int64_t asked_next; /* as they were when the brokers were asked (struct question) */
     int64_t asked_last_ms;
     int64_t asked_newest_ms;
+    int64_t asked_anchor;
+    bool asked_begins; /* where it begins, not for a time */
     struct seen *seen;
 };
 
@@ -201,9 +205,10 @@ void drop_unread(struct subscriber *sub, const struct part *part);
 rd_kafka_topic_partition_list_t *assigned_list(const struct subscriber *sub,
                                                bool denied_only);
 
-/* commit.c: a part's position, with the timestamp of the event before it; and this read
- * back, 0: there is none of ours. */
-int64_t commit_read(const rd_kafka_topic_partition_t *p);
+/* commit.c: a part's position, with the timestamp of the event before it and, where it
+ * still counts, the partition's first offset; and these read back, 0 and -1: there is
+ * none of ours. */
+void commit_read(const rd_kafka_topic_partition_t *p, struct part *part);
 void commit_add(rd_kafka_topic_partition_list_t *list, const struct part *part);
 
 /* anchor.c */
@@ -219,12 +224,16 @@ void anchor_read(struct part *part, const rd_kafka_message_t *msg);
 /* The topic was not there (NULL: any of them); it is there again. */
 void anchor_away(struct subscriber *sub, const char *topic);
 void anchor_back(struct subscriber *sub, struct part *part);
+/* Where the partition begins now, at its start. -1: POSITION_LOST, it went back. */
+int anchor_begins(struct subscriber *sub, struct part *part, int64_t first,
+                  struct relais_error *err) RELAIS_MUST_CHECK;
 /* Now and then, while running: the times to be asked for; and what offsets_for_times made
- * of them, of partitions that were not assigned anew meanwhile. */
+ * of them, of partitions that were not assigned anew meanwhile. -1: POSITION_LOST. */
 void anchor_ask(struct subscriber *sub, rd_kafka_topic_partition_list_t *times);
-void anchor_answer(struct subscriber *sub, const rd_kafka_topic_partition_list_t *times);
+int anchor_answer(struct subscriber *sub, const rd_kafka_topic_partition_list_t *times,
+                  struct relais_error *err) RELAIS_MUST_CHECK;
 
-/* watchdog.c. -1: BROKER_FATAL (stands still), TOPIC_MISSING. */
+/* watchdog.c. -1: BROKER_FATAL (stands still), TOPIC_MISSING, POSITION_LOST. */
 int watchdog_tick(struct subscriber *sub, struct relais_error *err) RELAIS_MUST_CHECK;
 /* Asks for the ends of what is assigned, where they are not known. false: not all are. */
 bool watchdog_ask_ends(struct subscriber *sub);

@@ -183,8 +183,9 @@ static int take_answer(struct subscriber *sub, int64_t now_us, struct relais_err
     pthread_join(q->thread, NULL);
     if (q->generation == sub->generation && !q->wakes) {
         if (!q->times_code)
-            anchor_answer(sub, q->times);
-        rc = take_ends(sub, q->ends, now_us, err);
+            rc = anchor_answer(sub, q->times, err);
+        if (!rc)
+            rc = take_ends(sub, q->ends, now_us, err);
     }
     forget(q);
     return rc;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# timeout: 300
+# timeout: 500
 # A topic is deleted and made again under its old name, under sinks and a subscriber that run
 # and under ones that stand still. The new topic grows beyond the old positions at once: whoever
 # went on there would skip its first events in silence. Each either reads it all, or stops with
@@ -93,6 +93,42 @@ delete; wait_for 30 gone; remake
 publish 3 900
 launch
 everyone 3 900
+
+say 'emptied by retention, then deleted and made again under those that read nothing of it'
+empty() { # GROUP: of another one, it holds nothing
+	halt file; halt base
+	delete; wait_for 30 gone; remake
+	publish "1$1" 30
+	python3 -c 'import json; print(json.dumps({"version": 1, "partitions": [
+	    {"topic": "dep93.payments.v1", "partition": p, "offset": -1} for p in range(6)]}))' >"$work/empty.json"
+	kafka admin org.apache.kafka.tools.DeleteRecordsCommand --offset-json-file "$work/empty.json" >"$work/empty.out"
+	sed -i "s/^instance = .*/instance = file$1/" "$work/f/relais.ini"
+	sed -i "s/^instance = .*/instance = base$1/" "$work/d/relais.ini"
+	launch -X kafka.session.timeout.ms=120000
+}
+pause() { kill -"$1" "${pids[file]}" "${pids[base]}" "${pids[reader5]}"; }
+empty 5
+reader=reader5
+start reader5 "$relais" subscribe dep93.payments.v1 --from earliest -b "$bootstrap" -r "$registry"
+sleep 15
+pause STOP # they see nothing of what happens
+delete; wait_for 30 gone; remake
+publish 5 400
+pause CONT
+everyone 5 400
+check 'life 5: the subscriber has every event, or says that its position is lost' wait_for 60 has_or_lost read reader5 5 400
+halt reader5
+
+say 'the same under those that stand still, of one partition with an event'
+empty 6
+publish 6 1
+check 'life 6: the file' wait_for 60 has file 6 1
+check 'life 6: the base' wait_for 60 has base 6 1
+halt file; halt base
+delete; wait_for 30 gone; remake
+publish 7 500
+launch
+everyone 7 500
 
 say 'asked to end while the topic is away'
 delete; wait_for 30 gone; sleep 2

@@ -333,6 +333,142 @@ static void test_subscriber_group_knows_where_it_began_in_an_empty_partition(voi
     reader_free(r);
 }
 
+/* The group's position in partition 0, as a commit left it. */
+static void stands_at(const struct events *e, const char *group, int64_t next,
+                      const char *metadata)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_conf *conf = events_conf(e, "");
+    rd_kafka_conf_t *kconf = relais_kafka_conf(conf, RELAIS_KAFKA_CONSUMER, &err);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *p =
+        rd_kafka_topic_partition_list_add(list, EVENTS_TOPIC, 0);
+    char text[160];
+    rd_kafka_t *rk;
+
+    assert_non_null(kconf);
+    assert_int_equal(rd_kafka_conf_set(kconf, "group.id", group, text, sizeof(text)),
+                     RD_KAFKA_CONF_OK);
+    rk = rd_kafka_new(RD_KAFKA_CONSUMER, kconf, text, sizeof(text));
+    assert_non_null(rk);
+    p->offset = next;
+    p->metadata = relais_strdup(metadata);
+    p->metadata_size = strlen(metadata);
+    assert_int_equal(rd_kafka_commit(rk, list, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(rk);
+    relais_conf_free(conf);
+}
+
+/* Nothing is given, and within 30 s the position is lost. */
+static void want_lost(struct reader *r)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    int64_t until_us = relais_monotonic_us() + 30000000;
+    struct relais_event *ev;
+    int rc = 0;
+
+    while (!rc && relais_monotonic_us() < until_us)
+        rc = subscriber_poll(r->sub, 100, &ev, &err);
+    assert_int_equal(rc, -1);
+    assert_int_equal(err.code, RELAIS_E_POSITION_LOST);
+}
+
+/* Told to, it reads everything; where that shows while it reads its consumer is made
+ * anew.
+ */
+static void begin_again(struct events *e, const char *group, int count)
+{
+    struct reader *r = reader_new(e, group, RELAIS_FROM_GROUP, "");
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_event *ev;
+
+    r->sub->options.skip_lost = true;
+    for (int given = 0; given < count;) {
+        if (subscriber_poll(r->sub, POLL_MS, &ev, &err) < 0) {
+            assert_int_equal(relais_error_class(err.code), RELAIS_RETRY);
+            relais_error_clear(&err);
+            continue;
+        }
+        assert_non_null(ev);
+        assert_int_equal(relais_event_sequence(ev), given++);
+        relais_event_free(ev);
+    }
+    reader_free(r);
+}
+
+/* Nothing was read of the topic, which was empty behind what retention had deleted: it
+ * began at 3. */
+static void
+test_subscriber_group_that_read_nothing_knows_its_topic_by_where_it_began(void **state)
+{
+    struct events *e = *state;
+    struct reader *r;
+
+    for (int i = 0; i < 5; i++)
+        events_put(e, 0, "d1-dossier", i);
+    events_flush(e);
+    stands_at(e, "g1", 3, "relais ms=0 debut=3");
+    r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    want_lost(r);
+    reader_free(r);
+    begin_again(e, "g1", 5);
+}
+
+static void test_subscriber_sees_a_beginning_that_goes_back_while_it_reads(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "g1", RELAIS_FROM_END, "");
+    struct part *part = part_find(r->sub, EVENTS_TOPIC, 0);
+
+    for (int i = 0; i < 5; i++)
+        events_put(e, 0, "d1-dossier", i);
+    events_flush(e);
+    while (!part->assigned)
+        assert_null(next(r, 50));
+    assert_int_equal(part->next, 5);
+    assert_int_equal(part->begins, 0);
+    part->begins = 5; /* as of a topic that was empty */
+    events_put(e, 0, "d1-dossier", 5);
+    events_flush(e);
+    relais_event_free(want(r)); /* which does not say that it is of another topic */
+    commit(r);
+    want_lost(r);
+    reader_free(r);
+    r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    want_lost(r);
+    reader_free(r);
+    begin_again(e, "g1", 6);
+}
+
+static void test_subscriber_takes_a_beginning_that_stays_for_what_it_is(void **state)
+{
+    struct events *e = *state;
+    struct reader *r;
+    struct part *part;
+
+    events_put(e, 0, "d1-dossier", 0);
+    events_flush(e);
+    r = reader_new(e, "g1", RELAIS_FROM_END, "");
+    part = part_find(r->sub, EVENTS_TOPIC, 0);
+    while (!part->assigned)
+        assert_null(next(r, 50));
+    part->begins = -1; /* the brokers had not answered */
+    r->sub->tick_us = 0;
+    while (part->begins < 0)
+        assert_null(next(r, 50));
+    events_put(e, 0, "d1-dossier", 1);
+    events_flush(e);
+    relais_event_free(want(r));
+    commit(r);
+    r->sub->tick_us = 0;
+    assert_null(next(r, 1000));
+    reader_free(r);
+    r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    assert_int_equal(read_all(r, NULL, 2), 0);
+    reader_free(r);
+}
+
 static void test_subscriber_with_a_backlog_does_not_wait_for_its_queue(void **state)
 {
     struct events *e = *state;
@@ -847,6 +983,10 @@ int main(void)
         WITH_BROKER(test_subscriber_from_the_end_gives_only_what_comes_later),
         WITH_BROKER(test_subscriber_group_goes_on_behind_what_was_committed),
         WITH_BROKER(test_subscriber_group_knows_where_it_began_in_an_empty_partition),
+        WITH_BROKER(
+            test_subscriber_group_that_read_nothing_knows_its_topic_by_where_it_began),
+        WITH_BROKER(test_subscriber_sees_a_beginning_that_goes_back_while_it_reads),
+        WITH_BROKER(test_subscriber_takes_a_beginning_that_stays_for_what_it_is),
         WITH_BROKER(test_subscriber_with_a_backlog_does_not_wait_for_its_queue),
         WITH_BROKER(test_subscriber_with_a_backlog_takes_no_partition_for_stuck),
         WITH_BROKER(test_subscriber_events_stay_valid_while_others_are_read),
