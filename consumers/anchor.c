@@ -55,14 +55,24 @@ static int lose(struct subscriber *sub, struct part *part, const char *why,
                             part->partition, why);
 }
 
+static const char deleted[] =
+    "events were deleted before they were read, by retention or with their topic";
+
 int anchor_lost(struct subscriber *sub, struct part *part, struct relais_error *err)
 {
-    if (still_there(sub, part))
+    return still_there(sub, part) ? 0 : lose(sub, part, deleted, err);
+}
+
+/* A new leader may say so early: then the event comes, and is looked at. */
+int anchor_beyond(struct subscriber *sub, struct part *part, struct relais_error *err)
+{
+    int64_t low, high;
+
+    if (relais_kafka_watermarks(sub->rk, part->topic, part->partition, WATERMARKS_MS,
+                                &low, &high, &sub->broken) ||
+        high >= part->next)
         return 0;
-    return lose(sub, part,
-                "events were deleted before they were read, by retention or with their "
-                "topic",
-                err);
+    return lose(sub, part, deleted, err);
 }
 
 /* The topic's partitions are at the last event that was known to be its own, so that the

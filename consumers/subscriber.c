@@ -208,17 +208,21 @@ static int on_denied(struct subscriber *sub, struct part *part, rd_kafka_resp_er
     return 0;
 }
 
-static void on_end(struct subscriber *sub, const rd_kafka_message_t *msg)
+static int on_end(struct subscriber *sub, const rd_kafka_message_t *msg,
+                  struct relais_error *err)
 {
     struct part *part = part_of(sub, msg);
 
     part->denied = false;
+    sub->ever_fetched = true;
     if (part->assigned && part->away)
         anchor_back(sub, part);
+    else if (part->assigned && part->checks >= 0 && msg->offset < part->next)
+        return anchor_beyond(sub, part, err);
     else if (part->assigned)
         part->position = msg->offset;
     part->checks = -1;
-    sub->ever_fetched = true;
+    return 0;
 }
 
 static int on_message_error(struct subscriber *sub, const rd_kafka_message_t *msg,
@@ -226,8 +230,7 @@ static int on_message_error(struct subscriber *sub, const rd_kafka_message_t *ms
 {
     switch (msg->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-        on_end(sub, msg);
-        return 0;
+        return on_end(sub, msg, err);
     case RD_KAFKA_RESP_ERR__FATAL:
         return on_fatal(sub, err);
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:

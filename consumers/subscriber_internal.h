@@ -215,6 +215,9 @@ void commit_add(rd_kafka_topic_partition_list_t *list, const struct part *part);
 /* The position is none of what is there. 0: it is, or is skipped; POSITION_LOST. */
 int anchor_lost(struct subscriber *sub, struct part *part,
                 struct relais_error *err) RELAIS_MUST_CHECK;
+/* It ends before the event that is known. The same. */
+int anchor_beyond(struct subscriber *sub, struct part *part,
+                  struct relais_error *err) RELAIS_MUST_CHECK;
 /* The first message since the partition was started or its topic came back. 0: it is an
  * event; 1: it was none and is gone; -1. */
 int anchor_look(struct subscriber *sub, struct part *part, rd_kafka_message_t *msg,

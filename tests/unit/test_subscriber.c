@@ -415,6 +415,23 @@ test_subscriber_group_that_read_nothing_knows_its_topic_by_where_it_began(void *
     begin_again(e, "g1", 5);
 }
 
+/* The next event would be at the offset of the known one, and was dropped as known. */
+static void
+test_subscriber_group_that_ends_before_its_known_event_has_lost_its_position(void **state)
+{
+    struct events *e = *state;
+    struct reader *r;
+
+    for (int i = 0; i < 5; i++)
+        events_put(e, 0, "d1-dossier", i);
+    events_flush(e);
+    stands_at(e, "g1", 6, "relais ms=1000");
+    r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    want_lost(r);
+    reader_free(r);
+    begin_again(e, "g1", 5);
+}
+
 static void test_subscriber_sees_a_beginning_that_goes_back_while_it_reads(void **state)
 {
     struct events *e = *state;
@@ -985,6 +1002,8 @@ int main(void)
         WITH_BROKER(test_subscriber_group_knows_where_it_began_in_an_empty_partition),
         WITH_BROKER(
             test_subscriber_group_that_read_nothing_knows_its_topic_by_where_it_began),
+        WITH_BROKER(
+            test_subscriber_group_that_ends_before_its_known_event_has_lost_its_position),
         WITH_BROKER(test_subscriber_sees_a_beginning_that_goes_back_while_it_reads),
         WITH_BROKER(test_subscriber_takes_a_beginning_that_stays_for_what_it_is),
         WITH_BROKER(test_subscriber_with_a_backlog_does_not_wait_for_its_queue),
