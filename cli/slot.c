@@ -144,6 +144,7 @@ static int load_again(const struct pg_slot *s, struct pg_conn *c, bool only_if_l
                       struct relais_error *err)
 {
     char path[PATH_MAX], position[64];
+    struct pg_progress progress;
     struct pg_slot_state state;
     uint64_t lsn;
 
@@ -155,10 +156,10 @@ static int load_again(const struct pg_slot *s, struct pg_conn *c, bool only_if_l
     if (only_if_loaded && access(path, F_OK) && errno == ENOENT)
         return 0;
     if (relais_depot_position(s->conf, s->name, position, err) ||
-        pg_slot_look(s, c, &state, err))
+        pg_progress_read(path, &progress, err) || pg_slot_look(s, c, &state, err))
         return -1;
     lsn = strtoull(position, NULL, 16); /* up to the first `/` */
-    if (lsn > state.server)
+    if (lsn > state.server || progress.lsn > state.server + 1)
         return relais_error_set(err, RELAIS_E_SLOT_ORIGIN, s->name,
                                 "le journal du serveur est revenu en arrière : donner au "
                                 "slot un autre nom, create, puis resnapshot");

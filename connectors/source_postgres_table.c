@@ -410,13 +410,24 @@ static int set_names(struct source_table *t, struct relais_error *err)
     return 0;
 }
 
+/* Commits up to it are read: the server's log must hold them, also where a person had it
+ * forgotten what was confirmed. */
+static void set_read(struct source_table *t)
+{
+    t->read_lsn = t->progress.lsn ? t->progress.lsn - 1 : 0;
+    if (t->read_lsn > t->slot.origin.lsn)
+        t->slot.origin.lsn = t->read_lsn;
+}
+
 static int start(struct source_table *t, struct relais_error *err)
 {
     const char *identity = relais_conf_text(t->conf, "connector", "replica_identity");
     struct pg_slot_state slot;
 
-    if (set_names(t, err) || pg_progress_read(t->path, &t->progress, err) ||
-        pg_objects_open(&t->objects, err) ||
+    if (set_names(t, err) || pg_progress_read(t->path, &t->progress, err))
+        return -1;
+    set_read(t);
+    if (pg_objects_open(&t->objects, err) ||
         pg_slot_read_tables(&t->slot, t->objects.conn, err) ||
         pg_slot_check(&t->slot, t->objects.conn, &slot, err) ||
         (strcmp(identity, "exiger") == 0 &&
@@ -427,7 +438,7 @@ static int start(struct source_table *t, struct relais_error *err)
             t->progress.lsn = slot.confirmed;
         t->progress.phase = t->objects.mapping->fact ? PG_PHASE_STREAM : PG_PHASE_LOAD;
     }
-    t->read_lsn = t->progress.lsn ? t->progress.lsn - 1 : 0;
+    set_read(t);
     memcpy(t->page_cursor, t->progress.cursor, PG_CURSOR_MAX);
     memcpy(t->page_begin, t->progress.cursor, PG_CURSOR_MAX);
     t->progress.epoch++;

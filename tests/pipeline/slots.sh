@@ -121,6 +121,14 @@ check 'resnapshot' slot resnapshot
 check 'after that the topic is what the tables are' goes_on
 change
 check 'what changes then is published too' goes_on
+cp "$work/s/state/chargement.quatrieme" "$work/load"
+sed -E 's/^(relais-chargement-1 [a-z]+) [0-9A-F]+/\1 FFFFFFFFFFF/' "$work/load" >"$work/s/state/chargement.quatrieme"
+check 'a load beyond the log is told by resnapshot' exits 78 slot resnapshot
+check 'with what to do' grep -q 'SLOT_ORIGIN\|revenu en arrière' "$work/exits.out"
+check 'and by the source' exits 78 "$relais" source "$work/s/relais.ini" --once "${options[@]}"
+check 'with what to do' grep -q 'code=SLOT_ORIGIN.*backup' "$work/exits.out"
+cp "$work/load" "$work/s/state/chargement.quatrieme"
+check 'as it was' goes_on
 
 pg sql "SELECT pg_create_physical_replication_slot('secours', true)" >/dev/null
 pg standby

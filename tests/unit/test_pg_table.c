@@ -1,6 +1,7 @@
 /* connectors/source_postgres_table against a server: what it gives for which changes, and
  * what it gives again after a stop at any place. */
 #include "connectors/connector.h"
+#include "connectors/pg_progress.h"
 #include "core/loop.h"
 #include "helper_core.h"
 #include "helper_pg.h"
@@ -496,6 +497,34 @@ static void test_pg_table_absent_slot_says_how_to_make_it(void **state)
     assert_non_null(strstr(err.text, "relais slot create"));
 }
 
+/* The server was forgotten (relais slot resnapshot), and went back meanwhile: commits up
+ * to the load's would be passed over. */
+static void test_pg_table_load_beyond_the_servers_log_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct pg_progress progress;
+    char load[512], origin[512];
+
+    snprintf(load, sizeof(load), "%s/state/chargement.essai", f->folder);
+    snprintf(origin, sizeof(origin), "%s/state/origine.essai", f->folder);
+    first_start(f);
+    drain(f, DRAIN_ALL, true);
+    stop(f);
+    assert_int_equal(pg_progress_read(load, &progress, &err), 0);
+    progress.lsn += 1u << 30;
+    assert_int_equal(unlink(origin), 0);
+    for (int phase = PG_PHASE_NONE; phase <= PG_PHASE_STREAM; phase++) {
+        progress.phase = (enum pg_phase)phase;
+        assert_int_equal(pg_progress_write(load, &progress, &err), 0);
+        assert_int_equal(f->ops->open(&f->source, f->conf, &err), -1);
+        assert_int_equal(err.code, RELAIS_E_SLOT_ORIGIN);
+        assert_non_null(strstr(err.text, "backup"));
+        assert_non_null(strstr(err.text, "another name"));
+        relais_error_clear(&err);
+    }
+}
+
 static void test_pg_table_deleted_rows_must_tell_their_object(void **state)
 {
     struct fixture *f = *state;
@@ -578,6 +607,7 @@ int main(void)
         T(more_changes_than_fit_are_a_load),
         T(facts_are_rows_inserted_with_a_place_of_their_own),
         T(absent_slot_says_how_to_make_it),
+        T(load_beyond_the_servers_log_is_told),
         T(deleted_rows_must_tell_their_object),
         T(ends_equal_to_the_tables),
 #undef T
