@@ -19,6 +19,9 @@ static const char written_since[] =
     "des lignes ont été écrites depuis que le slot est fait : arrêter les applications, "
     "puis relais slot drop --oui, create, resnapshot";
 
+static const char facts_missing[] =
+    "des faits ne se relisent pas : insérer à nouveau les lignes qui manquent";
+
 static void print_lsn(const char *what, uint64_t lsn)
 {
     printf("%s %" PRIX64 "/%08" PRIX64, what, lsn >> 32, lsn & UINT32_MAX);
@@ -165,7 +168,9 @@ static int load_again(const struct pg_slot *s, struct pg_conn *c, bool only_if_l
                                 "slot un autre nom, create, puis resnapshot");
     if (pg_progress_again(path, lsn, err))
         return -1;
-    printf("%s : tous les objets seront relus au prochain départ\n", s->name);
+    printf("%s : %s\n", s->name,
+           s->changes ? "tous les objets seront relus au prochain départ"
+                      : facts_missing);
     return 0;
 }
 
@@ -192,6 +197,14 @@ static int drop(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
     return pg_slot_drop(s, c, err);
 }
 
+static const char *missing_remedy(const struct pg_slot *s)
+{
+    if (!relais_conf_text(s->conf, "connector", "mapping"))
+        return "les lignes d'une outbox encore là : drop --oui, create, puis resnapshot";
+    return s->changes ? "relais slot resnapshot, et tous les objets seront relus"
+                      : facts_missing;
+}
+
 static int advance(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                    struct relais_error *err)
 {
@@ -209,7 +222,12 @@ static int advance(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                                 "Kafka n'a acquitté que jusqu'à %" PRIX64 "/%08" PRIX64
                                 " : la suite serait perdue ; --force pour l'abandonner",
                                 s->origin.lsn >> 32, s->origin.lsn & UINT32_MAX);
-    return pg_slot_advance(s, c, to, err);
+    if (pg_slot_advance(s, c, to, err))
+        return -1;
+    if (lsn > s->origin.lsn)
+        printf("%s : ce que Kafka n'a pas acquitté jusque-là ne viendra pas ; %s\n",
+               s->name, missing_remedy(s));
+    return 0;
 }
 
 /* Rows that are given again must come before all that the slot gives: it is made, nobody

@@ -47,6 +47,7 @@ check 'its slot' "$relais" slot create "$work/faits/relais.ini"
 pay 2; pay 3; pay 4
 pg sql "UPDATE \"Compta\".\"Paiements\" SET montant = 30 WHERE montant = 3; DELETE FROM \"Compta\".\"Paiements\" WHERE montant = 4"
 check 'facts are published' source_once "$work/faits"
+check 'resnapshot says that facts are not read again' sh -c '"$1" slot resnapshot "$2" | grep -q "ne se relisent pas"' - "$relais" "$work/faits/relais.ini"
 pg sql 'UPDATE "Compta"."Paiements" SET montant = 5; TRUNCATE "Compta"."Paiements"'
 check 'later changes too are read' source_once "$work/faits"
 read_topics "$work/paid.jsonl" payments.v1

@@ -52,6 +52,13 @@ check 'resnapshot' grep -q 'relus au prochain' "$work/again.txt"
 check 'the topic is what the tables are' goes_on
 
 change
+check 'advance wants to be told twice' exits 78 slot advance --vers "$(pg sql 'SELECT pg_current_wal_flush_lsn()')"
+slot advance --vers "$(pg sql 'SELECT pg_current_wal_flush_lsn()')" --force >"$work/advance.txt"
+check 'and says what is missing then, and how to go on' grep -q 'ne viendra pas ; relais slot resnapshot' "$work/advance.txt"
+check 'resnapshot' slot resnapshot
+check 'after that the topic is what the tables are' goes_on
+
+change
 pg sql "SELECT pg_drop_replication_slot('relais_dep93_essai')" >/dev/null
 check 'a slot that was dropped is told, with what is missing' stops SLOT_MISSING 'missing' 'relais slot create' 'resnapshot'
 $psql_ "$pg_url" -c "SELECT pg_create_physical_replication_slot('plein' || i) FROM generate_series((SELECT count(*) + 1 FROM pg_replication_slots), current_setting('max_replication_slots')::int) i" >/dev/null
