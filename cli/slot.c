@@ -166,6 +166,10 @@ static int load_again(const struct pg_slot *s, struct pg_conn *c, bool only_if_l
         return relais_error_set(err, RELAIS_E_SLOT_ORIGIN, s->name,
                                 "le journal du serveur est revenu en arrière : donner au "
                                 "slot un autre nom, create, puis resnapshot");
+    /* of that load, LSN/0/epoch/n: the next epoch comes behind it, and the server's log
+     * may have gone no further */
+    if (lsn && lsn == progress.lsn && strstr(position, "/0/") == strchr(position, '/'))
+        lsn--;
     if (pg_progress_again(path, lsn, err))
         return -1;
     printf("%s : %s\n", s->name,

@@ -50,6 +50,16 @@ options=("${right[@]}")
 slot resnapshot >"$work/again.txt"
 check 'resnapshot' grep -q 'relus au prochain' "$work/again.txt"
 check 'the topic is what the tables are' goes_on
+for again in second third; do
+	check "a $again time, on a server where nothing happened" slot resnapshot
+	options+=(-X "connector.mapping=$work/wrong.json")
+	parked=$(grep -c 'parked=5[0-9] code=CODE_UNKNOWN where=prestation' "$work/source.err")
+	check 'all is read again' source_runs
+	check 'and parked' [ "$(grep -c 'parked=5[0-9] code=CODE_UNKNOWN where=prestation' "$work/source.err")" -gt "$parked" ]
+	options=("${right[@]}")
+done
+check 'resnapshot' slot resnapshot
+check 'the topic is what the tables are' goes_on
 
 change
 check 'advance wants to be told twice' exits 78 slot advance --vers "$(pg sql 'SELECT pg_current_wal_flush_lsn()')"
