@@ -153,6 +153,39 @@ static int start(struct subscriber *sub, int timeout_ms, struct relais_error *er
     return 0;
 }
 
+/* Appends to the batch. Rebalances happen in here: what was fetched before a partition
+ * was revoked in this very call is dropped. */
+static ssize_t consume(struct subscriber *sub, int timeout_ms, size_t max)
+{
+    struct batch *batch = sub->batch;
+    uint64_t generation = sub->generation;
+    rd_kafka_message_t **msgs = batch->msgs + batch->count;
+    ssize_t n;
+
+    sub->call++;
+    sub->full_call = max > 1;
+    n = rd_kafka_consume_batch_queue(sub->queue, timeout_ms, msgs, max);
+    if (n <= 0)
+        return n;
+    batch->count += (size_t)n;
+    for (ssize_t i = 0; generation != sub->generation && i < n; i++) {
+        if (!msgs[i]->rkt || part_of(sub, msgs[i])->assigned)
+            continue;
+        rd_kafka_message_destroy(msgs[i]);
+        msgs[i] = NULL;
+    }
+    return n;
+}
+
+/* The group hears of us while nothing is ours to read. */
+static void attend(struct subscriber *sub)
+{
+    if (!sub->batch)
+        sub->batch = batch_new(sub);
+    if (sub->batch->count < BATCH_MAX + BATCH_SLACK)
+        consume(sub, 0, 1);
+}
+
 /* A consumer that is started. A refusal of credentials that lasts is CONF. */
 static int ready(struct subscriber *sub, int timeout_ms, struct relais_error *err)
 {
@@ -168,8 +201,10 @@ static int ready(struct subscriber *sub, int timeout_ms, struct relais_error *er
     }
     if (!sub->rk && consumer_open(sub, err))
         return -1;
-    if (sub->started && sub->waiting && assign_waiting(sub, err))
+    if (sub->started && sub->waiting && assign_waiting(sub, err)) {
+        attend(sub);
         return -1;
+    }
     if (sub->started)
         return relais_kafka_watch_check(&sub->link->watch, err);
     if (!start(sub, timeout_ms, &first))
@@ -262,30 +297,6 @@ static int on_message_error(struct subscriber *sub, const rd_kafka_message_t *ms
 }
 
 /* ---- batches ---- */
-
-/* Appends to the batch. Rebalances happen in here: what was fetched before a partition
- * was revoked in this very call is dropped. */
-static ssize_t consume(struct subscriber *sub, int timeout_ms, size_t max)
-{
-    struct batch *batch = sub->batch;
-    uint64_t generation = sub->generation;
-    rd_kafka_message_t **msgs = batch->msgs + batch->count;
-    ssize_t n;
-
-    sub->call++;
-    sub->full_call = max > 1;
-    n = rd_kafka_consume_batch_queue(sub->queue, timeout_ms, msgs, max);
-    if (n <= 0)
-        return n;
-    batch->count += (size_t)n;
-    for (ssize_t i = 0; generation != sub->generation && i < n; i++) {
-        if (!msgs[i]->rkt || part_of(sub, msgs[i])->assigned)
-            continue;
-        rd_kafka_message_destroy(msgs[i]);
-        msgs[i] = NULL;
-    }
-    return n;
-}
 
 /* Takes what is there; where nothing is, waits for the first: with a time-out librdkafka
  * waits until the whole batch is full. While much comes it may, 1 ms: fewer wake-ups. */
