@@ -5,7 +5,8 @@
 #   ROWS=400000   of the backlog; Debezium's rate and CPU are those of its warm second half
 #   RUNS=3        of each; the table has medians
 #   SIZES='100 1' rows a transaction
-# relais' figures include its start. Debezium passes the payload on as text; relais checks it,
+# relais' figures include its start, with all its headers and with two ([headers] profile = reduced; Debezium's
+# messages bear one). Debezium passes the payload on as text; relais checks it,
 # protects it and encodes it. Fetches about 100 MB of jars the first time (docker/debezium).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -36,15 +37,16 @@ by_yardstick() { # SIZE
 	    "$(echo "$seconds" | field cpu_s | awk -v n="$ROWS" '{printf "%.2f", $1 * 1e6 / n}')" "$(echo "$seconds" | field anon_mb)"
 	drop_slot yard
 }
-by_relais() { # SIZE: each run has a territory, topics and a state of its own
-	local took
-	run=$((run + 1)) territory=dep$((run + 10))
+by_relais() { # SIZE PROFILE (of headers): each run has a territory, topics and a state of its own
+	local took who=relais
+	[ "$2" = complete ] || who="relais $2"
+	run=$((run + 1)) territory=dep$((run + 20))
 	printf '[connector]\nname = source_postgres_outbox\nroutes = paiement=EvenementPaiement\ndsn = %s\npublication = %s\n' \
 	    "$pg_url" "$publication" | conf "$work/run$run/relais.ini"
 	"$relais" topics apply -c "$work/run$run/relais.ini" >/dev/null
 	slot "relais_${territory}_essai"
-	took=$("$bin/bench_watch" "$relais" source "$work/run$run/relais.ini" --once 2>>"$work/source.err") || echo 'debezium.sh: relais failed' >&2
-	note relais "$1" "$(echo "$took" | field seconds | awk -v n="$ROWS" '{printf "%.0f", n / $1}')" \
+	took=$("$bin/bench_watch" "$relais" source "$work/run$run/relais.ini" --once -X "headers.profile=$2" 2>>"$work/source.err") || echo 'debezium.sh: relais failed' >&2
+	note "$who" "$1" "$(echo "$took" | field seconds | awk -v n="$ROWS" '{printf "%.0f", n / $1}')" \
 	    "$(echo "$took" | field cpu_s | awk -v n="$ROWS" '{printf "%.2f", $1 * 1e6 / n}')" "$(echo "$took" | field anon_mb)"
 	drop_slot "relais_${territory}_essai"
 	kafka admin org.apache.kafka.tools.TopicCommand --delete --topic "$territory.payments.v1" >/dev/null
@@ -113,7 +115,7 @@ for size in $SIZES; do
 	outbox "$work/first" || exit 1
 	pg sql "SELECT pg_create_logical_replication_slot('origin', 'pgoutput')" >/dev/null
 	backlog "$ROWS" "$size" && pg sql CHECKPOINT || exit 1
-	for k in $(seq "$RUNS"); do by_yardstick "$size"; by_relais "$size"; by_debezium "$size"; done
+	for k in $(seq "$RUNS"); do by_yardstick "$size"; by_relais "$size" complete; by_relais "$size" reduced; by_debezium "$size"; done
 	pg down
 done
 python3 - "$rows" >"$BUILD/debezium.md" <<'END'
@@ -123,15 +125,16 @@ for line in open(sys.argv[1], encoding="utf-8"):
     who, size, *figures = line.rstrip("\n").split("\t")
     got[int(size), who].append([float(f) for f in figures])
 mid = {k: [statistics.median(column) for column in zip(*v)] for k, v in got.items()}
-names = ("relais", "Debezium", "pg_recvlogical")
+names = ("relais", "relais reduced", "Debezium", "pg_recvlogical")
 def figure(x):
     return f"{x:,.0f}".replace(",", " ") if x >= 1000 else f"{x:.3g}".replace(".", ",")
-print("| lignes par transaction | | relais | Debezium | `pg_recvlogical` seul |\n|---:|---|---:|---:|---:|")
+print("| lignes par transaction | | relais | relais, 2 en-têtes | Debezium | `pg_recvlogical` seul |\n|---:|---|---:|---:|---:|---:|")
 for size in sorted({s for s, _ in mid}, reverse=True):
     for i, what in enumerate(("lignes/s", "CPU, s par million", "mémoire anonyme, Mo")):
         print(f"| {size} | {what} | " + " | ".join(figure(mid[size, n][i]) if (size, n) in mid else "" for n in names) + " |")
     if all((size, n) in mid for n in names):
-        r, d, y = (mid[size, n] for n in names)
-        print(f"| {size} | relais ÷ | | vitesse {r[0] / d[0]:.2f}, CPU 1/{d[1] / r[1]:.1f}, mémoire 1/{d[2] / r[2]:.0f} | vitesse {r[0] / y[0]:.2f} |".replace(".", ","))
+        *ours, d, y = (mid[size, n] for n in names)
+        cells = [f"{r[0] / d[0]:.2f} × Debezium, {r[0] / y[0]:.2f} × pg_recvlogical, CPU 1/{d[1] / r[1]:.1f}, mémoire 1/{d[2] / r[2]:.0f}" for r in ours]
+        print(f"| {size} | rapports | " + " | ".join(c.replace(".", ",") for c in cells) + " | | |")
 END
 cat "$BUILD/debezium.md"
