@@ -181,7 +181,11 @@ static bool published_before(struct source_outbox *o, const struct pg_event *e)
 static int take_row(struct source_outbox *o, const struct pg_event *e,
                     struct relais_batch *out)
 {
-    if (!published_before(o, e))
+    bool before = published_before(o, e); /* also of rows that are none of ours */
+
+    if (!outbox_row_wanted(&o->form, e))
+        return 1;
+    if (!before)
         return give(o, e, out);
     o->rank++;
     o->before_count++;
@@ -237,7 +241,7 @@ static int take_event(struct source_outbox *o, const struct pg_event *e,
         o->last_before = false;
         return 1;
     case PG_EVENT_INSERT:
-        return of_table(o, e) && outbox_row_wanted(&o->form, e) ? take_row(o, e, out) : 1;
+        return of_table(o, e) ? take_row(o, e, out) : 1;
     case PG_EVENT_MESSAGE:
         return take_message(o, e, out);
     case PG_EVENT_UPDATE:

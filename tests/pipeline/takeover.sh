@@ -101,3 +101,13 @@ start reader "$relais" source "$ini"
 wait_for 20 sh -c '[ "$(psql -X -At "$1" -c "SELECT active FROM pg_replication_slots WHERE slot_name = \$\$debezium'$run'\$\$")" = t ]' - "$pg_url"
 check 'a slot that is read' exits 78 takeover '{"lsn":1,"txId":1}'
 halt reader
+
+# of one COPY a row of another kind was published, which this source does not give
+pg sql "COPY (SELECT id, CASE id::uuid WHEN lpad('13', 32, '0')::uuid THEN 'autre' ELSE kind END, dossier, type, payload FROM (VALUES $(rows 13 15)) v(id, kind, dossier, type, payload)) TO STDOUT" >"$work/copy"
+{ echo 'COPY outbox FROM STDIN;'; cat "$work/copy"; echo '\.'; } | "${one[@]}"
+read -r lsn xid < <(pg sql "SELECT lsn - '0/0', xid FROM pg_logical_slot_peek_binary_changes('origin', NULL, NULL, 'proto_version', '1',
+  'publication_names', 'dbz_publication') WHERE chr(get_byte(data, 0)) = 'I'" | tail -n 1 | tr '|' ' ')
+setup
+echo 'aggregatetype = paiement' >>"$ini"
+check 'Debezium stopped after a row of another kind' takeover "{\"lsn_commit\":$(tail -n 1 "$work/seen" | cut -d'|' -f1),\"lsn\":$lsn,\"txId\":$xid}"
+check '. none of ours is lost' publishes 14 15
