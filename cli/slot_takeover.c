@@ -123,6 +123,25 @@ static void tell(const struct pg_published *before, const struct pg_slot_state *
                end > state->confirmed ? end - state->confirmed : 0);
 }
 
+/* Where a standby became the server after what the slot was told, no offset says whether
+ * it is of before: rows that came since could stand where lost ones were published. */
+static int check_promotion(const struct pg_slot *s, const struct pg_published *before,
+                           const struct pg_slot_state *state, struct relais_error *err)
+{
+    uint64_t began;
+
+    if (pg_origin_began(&s->origin, s->conf, &began, err))
+        return -1;
+    if (began <= state->confirmed ||
+        (began >= before->commit_lsn && began >= before->lsn))
+        return 0;
+    return relais_error_set(err, RELAIS_E_USAGE, "offsets",
+                            "un serveur de secours a pris la suite à %" PRIX64
+                            "/%08" PRIX64 ", après ce qui fut confirmé au slot : partir "
+                            "sans takeover, ce qui suit le slot est publié encore",
+                            began >> 32, began & UINT32_MAX);
+}
+
 int slot_takeover(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                   struct relais_error *err)
 {
@@ -147,6 +166,8 @@ int slot_takeover(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
     if (before.lsn > state.server || before.commit_lsn > state.server)
         return relais_error_set(err, RELAIS_E_USAGE, "offsets",
                                 "au-delà du journal de ce serveur : d'un autre serveur");
+    if (check_promotion(s, &before, &state, err))
+        return -1;
     s->origin.before = before;
     if (mkdir(dir, 0700) && errno != EEXIST)
         return relais_error_set(err, RELAIS_E_IO, dir, "%s", strerror(errno));

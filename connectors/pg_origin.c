@@ -111,8 +111,8 @@ int pg_origin_forget(struct pg_origin *o, struct relais_error *err)
     return relais_error_set(err, RELAIS_E_IO, "origine", "%s", strerror(errno));
 }
 
-/* Where the timeline that `history` tells of left `parent`; 0: it never was on it. Lines:
- * "1<tab>0/3000148<tab>why". */
+/* Where the timeline that `history` tells of left `parent`, 0: its last one; 0: it never
+ * was on it. Lines: "1<tab>0/3000148<tab>why". */
 static uint64_t left_at(const char *history, uint32_t parent)
 {
     char *copy = relais_strdup(history), *rest = copy, *line;
@@ -120,10 +120,49 @@ static uint64_t left_at(const char *history, uint32_t parent)
 
     while ((line = strsep(&rest, "\n")))
         if (number(strsep(&line, "\t"), 10, UINT32_MAX, &timeline) &&
-            timeline == parent && line && pg_lsn_parse(strsep(&line, "\t"), &lsn))
+            (!parent || timeline == parent) && line &&
+            pg_lsn_parse(strsep(&line, "\t"), &lsn))
             found = lsn;
     free(copy);
     return found;
+}
+
+/* The same of the server's timeline. */
+static int ask_history(const struct relais_conf *conf, uint32_t timeline, uint32_t parent,
+                       uint64_t *left_out, struct relais_error *err)
+{
+    struct pg_conn *c = pg_conn_open(conf, PG_USE_REPLICATION, err);
+    PGresult *r = NULL;
+    char sql[40];
+
+    *left_out = 0;
+    if (!c)
+        return -1;
+    snprintf(sql, sizeof(sql), "TIMELINE_HISTORY %" PRIu32, timeline);
+    r = pg_conn_exec(c, "connector.dsn", sql, NULL, 0, err);
+    if (r && PQntuples(r) == 1 && PQnfields(r) == 2)
+        *left_out = left_at(PQgetvalue(r, 0, 1), parent);
+    PQclear(r);
+    pg_conn_close(c);
+    return r ? 0 : -1;
+}
+
+int pg_origin_began(const struct pg_origin *o, const struct relais_conf *conf,
+                    uint64_t *lsn_out, struct relais_error *err)
+{
+    *lsn_out = 0;
+    return o->timeline > 1 ? ask_history(conf, o->timeline, 0, lsn_out, err) : 0;
+}
+
+/* The server's log must hold it: what was confirmed, and what another had published, or
+ * rows that are written there instead would be taken for published ones. */
+static uint64_t furthest(const struct pg_origin *o)
+{
+    uint64_t lsn = o->lsn;
+
+    if (o->before.commit_lsn > lsn)
+        lsn = o->before.commit_lsn;
+    return o->before.lsn > lsn ? o->before.lsn : lsn;
 }
 
 /* The server's timeline is another than the one known. Did it grow out of that one after
@@ -131,31 +170,16 @@ static uint64_t left_at(const char *history, uint32_t parent)
 static int check_history(const struct pg_origin *o, const struct relais_conf *conf,
                          uint32_t timeline, const char *where, struct relais_error *err)
 {
-    struct pg_conn *c = pg_conn_open(conf, PG_USE_REPLICATION, err);
-    PGresult *r = NULL;
-    char sql[40];
-    uint64_t left = 0;
-    int rc = -1;
+    uint64_t left;
 
-    if (!c)
+    if (ask_history(conf, timeline, o->timeline, &left, err))
         return -1;
-    snprintf(sql, sizeof(sql), "TIMELINE_HISTORY %" PRIu32, timeline);
-    r = pg_conn_exec(c, "connector.dsn", sql, NULL, 0, err);
-    if (!r)
-        goto out;
-    if (PQntuples(r) == 1 && PQnfields(r) == 2)
-        left = left_at(PQgetvalue(r, 0, 1), o->timeline);
-    if (left >= o->lsn && left)
-        rc = 0;
-    else
-        relais_error_set(err, RELAIS_E_SLOT_ORIGIN, where,
-                         "a standby or backup without our last changes is the server now "
-                         "(timeline %" PRIu32 "): " GO_ON,
-                         timeline, pg_origin_remedy(conf));
-out:
-    PQclear(r);
-    pg_conn_close(c);
-    return rc;
+    if (left >= furthest(o) && left)
+        return 0;
+    return relais_error_set(err, RELAIS_E_SLOT_ORIGIN, where,
+                            "a standby or backup without our last changes is the server "
+                            "now (timeline %" PRIu32 "): " GO_ON,
+                            timeline, pg_origin_remedy(conf));
 }
 
 int pg_origin_check(struct pg_origin *o, const struct relais_conf *conf,
@@ -184,12 +208,12 @@ int pg_origin_check(struct pg_origin *o, const struct relais_conf *conf,
                          pg_origin_remedy(conf));
         goto out;
     }
-    if (server_lsn < o->lsn && !timeline) {
+    if (server_lsn < furthest(o) && !timeline) {
         relais_error_set(err, RELAIS_E_PG_DOWN, where,
                          "the standby has not replayed as far as was read before");
         goto out;
     }
-    if (server_lsn < o->lsn) {
+    if (server_lsn < furthest(o)) {
         relais_error_set(err, RELAIS_E_SLOT_ORIGIN, where,
                          "the server's log went back (a restored backup): " GO_ON,
                          pg_origin_remedy(conf));

@@ -35,10 +35,14 @@ const char *pg_origin_remedy(const struct relais_conf *conf);
 int pg_origin_read(struct pg_origin *o, struct relais_error *err) RELAIS_MUST_CHECK;
 int pg_origin_write(struct pg_origin *o, struct relais_error *err) RELAIS_MUST_CHECK;
 int pg_origin_forget(struct pg_origin *o, struct relais_error *err) RELAIS_MUST_CHECK;
+/* Where the timeline that is known began, after pg_origin_check: 0 on the first, and
+ * where it is not known. */
+int pg_origin_began(const struct pg_origin *o, const struct relais_conf *conf,
+                    uint64_t *lsn_out, struct relais_error *err) RELAIS_MUST_CHECK;
 /* Is the server that c leads to, whose log ends at server_lsn, still the one that is
  * known? Then, and when nothing is known, it is known from now on (to be written). where:
- * the slot's name. A timeline that grew out of ours after the furthest confirmed position
- * is ours.
+ * the slot's name. A timeline that grew out of ours after the furthest position that was
+ * confirmed, or published before, is ours.
  */
 int pg_origin_check(struct pg_origin *o, const struct relais_conf *conf,
                     struct pg_conn *c, uint64_t server_lsn, const char *where,

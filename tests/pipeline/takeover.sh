@@ -111,3 +111,30 @@ setup
 echo 'aggregatetype = paiement' >>"$ini"
 check 'Debezium stopped after a row of another kind' takeover "{\"lsn_commit\":$(tail -n 1 "$work/seen" | cut -d'|' -f1),\"lsn\":$lsn,\"txId\":$xid}"
 check '. none of ours is lost' publishes 14 15
+
+# a server that lost what Debezium had published: what is written there instead is not passed over
+row() { "${one[@]}" <<<"$(insert "$1" "$1")"; }
+end() { pg sql "SELECT pg_current_wal_flush_lsn() - '0/0'"; }
+confirm() { pg sql "SELECT pg_replication_slot_advance('debezium$run', pg_current_wal_flush_lsn())" >/dev/null; }
+setup; confirm
+pg stop; pg clone sauvegarde; pg start
+pg sql 'INSERT INTO autre SELECT generate_series(1000, 3000)'; row 20
+at=$(end)
+check 'Debezium published what a backup has not' takeover "{\"lsn_commit\":$at,\"lsn\":$at,\"txId\":1}"
+pg stop; pg restore sauvegarde; pg start
+row 21
+check '. that is put back: it is told' exits 78 "$relais" source "$ini" --once
+check '. and what to do' grep -q 'code=SLOT_ORIGIN.*backup' "$work/exits.out"
+
+setup; confirm
+row 22; before=$(end)
+pg stop; touch "$(cat "$work/pg/at" 2>/dev/null || echo "$work/pg")/data/standby.signal"; pg start; PG_NODE=data pg promote
+row 23; at=$(end)
+check 'a standby took over since: which of them published it, no offset says' exits 78 takeover "{\"lsn_commit\":$at,\"lsn\":$at,\"txId\":1}"
+check '. what to do is said' grep -q 'serveur de secours.*sans takeover' "$work/exits.out"
+check '. before that it is known' takeover "{\"lsn_commit\":$before,\"lsn\":$before,\"txId\":1}"
+check '. the rest is published' publishes 23
+setup; confirm
+row 24; at=$(end); row 25
+check 'the slot was told of more than the standby had' takeover "{\"lsn_commit\":$at,\"lsn\":$at,\"txId\":1}"
+check '. the rest is published too' publishes 25

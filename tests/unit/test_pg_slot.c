@@ -263,6 +263,16 @@ static void test_pg_slot_of_a_restored_backup_is_not_taken(void **state)
     err = check(f);
     assert_int_equal(err.code, RELAIS_E_SLOT_ORIGIN);
     assert_non_null(strstr(err.text, "went back"));
+    /* what another had published is known, nothing was confirmed since */
+    relais_error_clear(&err);
+    f->slot.origin.lsn = 0;
+    assert_int_equal(pg_origin_write(&f->slot.origin, &err), 0);
+    assert_int_equal(check(f).code, RELAIS_E_OK);
+    f->slot.origin.before.lsn = look.server;
+    assert_int_equal(pg_origin_write(&f->slot.origin, &err), 0);
+    err = check(f);
+    assert_int_equal(err.code, RELAIS_E_SLOT_ORIGIN);
+    assert_non_null(strstr(err.text, "went back"));
 }
 
 /* A standby that is promoted goes on from where it was: with all that we confirmed, or
@@ -273,11 +283,13 @@ static void test_pg_slot_of_a_promoted_standby_is_taken_if_it_had_all(void **sta
     struct relais_error err = RELAIS_ERROR_INIT;
     struct pg_slot_state look;
     struct relais_conf *conf = f->conf;
-    uint64_t before, after;
+    uint64_t before, after, began;
     char dsn[256];
 
     create(f);
     assert_int_equal(check(f).code, RELAIS_E_OK);
+    assert_int_equal(pg_origin_began(&f->slot.origin, f->conf, &began, &err), 0);
+    assert_int_equal(began, 0);
     helper_pg_server(NULL, "standby");
     helper_pg_server("standby", "promote");
     helper_pg_url("standby", dsn);
@@ -291,6 +303,15 @@ static void test_pg_slot_of_a_promoted_standby_is_taken_if_it_had_all(void **sta
     /* what was confirmed is in its history */
     assert_int_equal(check(f).code, RELAIS_E_OK);
     assert_int_equal(f->slot.origin.timeline, 2);
+    assert_int_equal(pg_origin_began(&f->slot.origin, f->conf, &began, &err), 0);
+    assert_true(began >= before && began < after);
+    /* what another had published came after it had left */
+    f->slot.origin.timeline = 1;
+    f->slot.origin.lsn = before;
+    f->slot.origin.before.commit_lsn = after;
+    assert_int_equal(pg_origin_write(&f->slot.origin, &err), 0);
+    assert_int_equal(check(f).code, RELAIS_E_SLOT_ORIGIN);
+    f->slot.origin.before.commit_lsn = 0;
     /* what was confirmed came after it had left */
     f->slot.origin.timeline = 1;
     f->slot.origin.lsn = after;
