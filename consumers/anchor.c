@@ -2,7 +2,8 @@
  * end, or of a topic that was deleted and made anew under its old name, which nothing
  * tells but that events are others than were read. Each part knows one event that was
  * read (anchor); a start and the watchdog read it again, and compare its timestamp. A
- * part of which nothing was read knows where it began, which never goes back.
+ * part of which nothing was read knows where it began, which does not go back (but for
+ * docs/decisions.md).
  */
 
 #include "consumers/subscriber_internal.h"
