@@ -182,6 +182,8 @@ static void attend(struct subscriber *sub)
 {
     if (!sub->batch)
         sub->batch = batch_new(sub);
+    if (sub->batch->at == sub->batch->count && !sub->batch->live)
+        batch_reset(sub->batch);
     if (sub->batch->count < BATCH_MAX + BATCH_SLACK)
         consume(sub, 0, 1);
 }

@@ -432,6 +432,37 @@ test_subscriber_group_that_ends_before_its_known_event_has_lost_its_position(voi
     begin_again(e, "g1", 5);
 }
 
+static int positions_away(void *user, struct relais_position *list, size_t count,
+                          struct relais_error *err)
+{
+    return relais_error_set(err, RELAIS_E_PG_DOWN, "essai", "away");
+}
+
+/* However much came meanwhile in the place of messages. */
+static void test_subscriber_that_waits_for_its_positions_attends_its_group(void **state)
+{
+    struct events *e = *state;
+    struct reader *r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_event *ev;
+    uint64_t call;
+
+    r->sub->options.positions = positions_away;
+    while (!r->sub->waiting)
+        assert_int_equal(subscriber_poll(r->sub, 50, &ev, &err), 0);
+    assert_int_equal(subscriber_poll(r->sub, 50, &ev, &err), -1);
+    batch_drop(r->sub->batch);
+    for (size_t i = r->sub->batch->count; i < BATCH_MAX + BATCH_SLACK; i++)
+        r->sub->batch->msgs[i] = NULL;
+    r->sub->batch->at = r->sub->batch->count = BATCH_MAX + BATCH_SLACK;
+    call = r->sub->call;
+    relais_error_clear(&err);
+    assert_int_equal(subscriber_poll(r->sub, 50, &ev, &err), -1);
+    assert_int_equal(err.code, RELAIS_E_PG_DOWN);
+    assert_true(r->sub->call > call);
+    reader_free(r);
+}
+
 static void test_subscriber_sees_a_beginning_that_goes_back_while_it_reads(void **state)
 {
     struct events *e = *state;
@@ -1004,6 +1035,7 @@ int main(void)
             test_subscriber_group_that_read_nothing_knows_its_topic_by_where_it_began),
         WITH_BROKER(
             test_subscriber_group_that_ends_before_its_known_event_has_lost_its_position),
+        WITH_BROKER(test_subscriber_that_waits_for_its_positions_attends_its_group),
         WITH_BROKER(test_subscriber_sees_a_beginning_that_goes_back_while_it_reads),
         WITH_BROKER(test_subscriber_takes_a_beginning_that_stays_for_what_it_is),
         WITH_BROKER(test_subscriber_with_a_backlog_does_not_wait_for_its_queue),
