@@ -74,7 +74,7 @@ static void list_one(const struct relais_event *event, const struct relais_value
                      enum dlq_whose whose, const char *state)
 {
     char when[28], topic[256], partition[256], offset[256], stage[256], why[256];
-    char group[256];
+    char group[256], row[256];
     struct relais_slice key;
 
     key.ptr = relais_event_key(event, &key.len);
@@ -85,7 +85,7 @@ static void list_one(const struct relais_event *event, const struct relais_value
         printf("source depot=%s position=%s ligne=%s",
                plain(relais_value_text(value, "depot"), topic),
                plain(relais_value_text(value, "position"), offset),
-               header(event, "ce_subject", stage));
+               header(event, "ce_subject", row));
     else
         printf("%s puits %s:%s:%s groupe=%s étape=%s %s", state,
                header(event, CONNECT "topic", topic),

@@ -131,12 +131,14 @@ static int need_room(const struct pg_slot *s, struct pg_conn *c, struct relais_e
                      "pg_replication_slots HAVING count(*) >= "
                      "current_setting('max_replication_slots')::int",
                      NULL, 0, err);
-    if (!r || PQntuples(r))
+    if (!r)
+        return -1;
+    if (PQntuples(r))
         rc = relais_error_set(
             err, RELAIS_E_PG_SCHEMA, "connector.slot",
             "aucun slot libre, max_replication_slots = %s : en effacer un qui ne sert "
             "plus (pg_replication_slots), ou ALTER SYSTEM, puis redémarrer le serveur",
-            r ? PQgetvalue(r, 0, 0) : "");
+            PQgetvalue(r, 0, 0));
     PQclear(r);
     return rc;
 }

@@ -397,39 +397,36 @@ static void begin_again(struct events *e, const char *group, int count)
     reader_free(r);
 }
 
-/* Nothing was read of the topic, which was empty behind what retention had deleted: it
- * began at 3. */
-static void
-test_subscriber_group_that_read_nothing_knows_its_topic_by_where_it_began(void **state)
+/* What was committed is no position of a topic of five events: it is lost, then all five
+ * are read. */
+static void lost_at(struct events *e, int64_t next, const char *metadata)
 {
-    struct events *e = *state;
     struct reader *r;
 
     for (int i = 0; i < 5; i++)
         events_put(e, 0, "d1-dossier", i);
     events_flush(e);
-    stands_at(e, "g1", 3, "relais ms=0 debut=3");
+    stands_at(e, "g1", next, metadata);
     r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
     want_lost(r);
     reader_free(r);
     begin_again(e, "g1", 5);
 }
 
-/* The next event would be at the offset of the known one, and was dropped as known. */
+/* Nothing was read of the topic, which was empty behind what retention had deleted: it
+ * began at 3. */
+static void
+test_subscriber_group_that_read_nothing_knows_its_topic_by_where_it_began(void **state)
+{
+    lost_at(*state, 3, "relais ms=0 debut=3");
+}
+
+/* The next event would be at the offset of the known one, and must not be
+ * dropped as known. */
 static void
 test_subscriber_group_that_ends_before_its_known_event_has_lost_its_position(void **state)
 {
-    struct events *e = *state;
-    struct reader *r;
-
-    for (int i = 0; i < 5; i++)
-        events_put(e, 0, "d1-dossier", i);
-    events_flush(e);
-    stands_at(e, "g1", 6, "relais ms=1000");
-    r = reader_new(e, "g1", RELAIS_FROM_GROUP, "");
-    want_lost(r);
-    reader_free(r);
-    begin_again(e, "g1", 5);
+    lost_at(*state, 6, "relais ms=1000");
 }
 
 static int positions_away(void *user, struct relais_position *list, size_t count,
