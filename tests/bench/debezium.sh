@@ -1,7 +1,7 @@
 #!/bin/bash
 # debezium.sh BUILD -- relais beside Debezium on one machine, one broker, one backlog: the rows of
 # an outbox, in turn by pg_recvlogical (to /dev/null), relais and Debezium's connector in a
-# worker of Kafka Connect, tuned. Prints a table and writes it to BUILD/debezium.md.
+# worker of Kafka Connect, tuned. Prints README's table and writes it to BUILD/debezium.md.
 #   ROWS=400000   of the backlog; Debezium's rate and CPU are those of its warm second half
 #   RUNS=3        of each; the table has medians
 #   SIZES='100 1' rows a transaction
@@ -127,14 +127,15 @@ for line in open(sys.argv[1], encoding="utf-8"):
 mid = {k: [statistics.median(column) for column in zip(*v)] for k, v in got.items()}
 names = ("relais", "relais reduced", "Debezium", "pg_recvlogical")
 def figure(x):
-    return f"{x:,.0f}".replace(",", " ") if x >= 1000 else f"{x:.3g}".replace(".", ",")
-print("| lignes par transaction | | relais | relais, 2 en-têtes | Debezium | `pg_recvlogical` seul |\n|---:|---|---:|---:|---:|---:|")
+    return f"{x:,.0f}".replace(",", " ") if x >= 100 else f"{x:.1f}".replace(".", ",")
+print("| | relais | relais, 2 en-têtes | Debezium | `pg_recvlogical` seul |\n|---|---:|---:|---:|---:|")
 for size in sorted({s for s, _ in mid}, reverse=True):
-    for i, what in enumerate(("lignes/s", "CPU, s par million", "mémoire anonyme, Mo")):
-        print(f"| {size} | {what} | " + " | ".join(figure(mid[size, n][i]) if (size, n) in mid else "" for n in names) + " |")
+    rows = "lignes" if size > 1 else "ligne"
+    for i, what in enumerate(("lignes/s", "s de CPU par million", "Mo de mémoire anonyme")):
+        print(f"| {size} {rows} par transaction, {what} | " + " | ".join(figure(mid[size, n][i]) if (size, n) in mid else "" for n in names) + " |")
     if all((size, n) in mid for n in names):
-        *ours, d, y = (mid[size, n] for n in names)
-        cells = [f"{r[0] / d[0]:.2f} × Debezium, {r[0] / y[0]:.2f} × pg_recvlogical, CPU 1/{d[1] / r[1]:.1f}, mémoire 1/{d[2] / r[2]:.0f}" for r in ours]
-        print(f"| {size} | rapports | " + " | ".join(c.replace(".", ",") for c in cells) + " | | |")
+        *ours, debezium, _ = (mid[size, n] for n in names)
+        print("| · CPU de Debezium ÷ relais | " + " | ".join(figure(debezium[1] / r[1]) for r in ours) + " | | |")
+        print("| · mémoire de Debezium ÷ relais | " + " | ".join(figure(debezium[2] / r[2]) for r in ours) + " | | |")
 END
 cat "$BUILD/debezium.md"
