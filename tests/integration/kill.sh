@@ -14,11 +14,14 @@ check 'the topics are made' "$relais" topics apply -c "$ini"
 check 'an undisturbed run, over the embedded broker' reference "$work/want" "${files[@]}"
 for f in "${files[@]}"; do drop "$work/s" "$f"; done
 
-# A third of the blows falls in the start, the others while events are on their way.
+# A third of the blows falls in the start, the others while events are on their way; on until
+# one has fallen between an event's publication and its state: the next start found events in
+# the topics that the state did not know.
+amid() { grep -c 'caught up .* taken=[1-9]' "$work/killed.err"; }
 kills=${KILLS:-20} hits=0 runs=0
 seed=${SEED:-$RANDOM}
 RANDOM=$seed
-while [ $hits -lt "$kills" ] && [ $runs -lt $((kills * 3)) ]; do
+while { [ $hits -lt "$kills" ] || [ "$(amid)" = 0 ]; } && [ $runs -lt $((kills * 3)) ]; do
 	runs=$((runs + 1))
 	start killed "$relais" source "$ini" "${slow[@]}"
 	[ $((RANDOM % 3)) = 0 ] || within 30 reached "$port" relais_events_published_total 1
@@ -26,11 +29,9 @@ while [ $hits -lt "$kills" ] && [ $runs -lt $((kills * 3)) ]; do
 	running killed && hits=$((hits + 1))
 	{ halt killed KILL; } 2>/dev/null
 done
-# the next start found events in the topics that the state did not know
-amid=$(grep -c 'caught up .* taken=[1-9]' "$work/killed.err")
-say "seed $seed: $hits kills, $amid of them before the state knew of an event in the topic"
-[ $hits = "$kills" ] && ok "killed $kills times" || not_ok "killed $hits times"
-[ "$amid" -gt 0 ] && ok 'also between publication and state' || not_ok 'never between publication and state'
+say "seed $seed: $hits kills, $(amid) of them before the state knew of an event in the topic"
+[ $hits -ge "$kills" ] && ok "killed $kills times or more" || not_ok "killed $hits times"
+[ "$(amid)" -gt 0 ] && ok 'also between publication and state' || not_ok 'never between publication and state'
 check 'the source comes to the end of its files' source_once "$work/s"
 check 'every file is integrated' integrated "$work/s" "${files[@]}"
 dump "$work/got" "${topics[@]}"
