@@ -2,10 +2,29 @@
 
 #include <stdlib.h>
 
+#define ALIGN16(n)  (((n) + 15) & ~(size_t)15)
+#define BLOCK_BYTES ((size_t)64 * 1024)
+
+/* What is copied lies in blocks, each let go when its last entry is: the one that was
+ * used last is used again first, so that memory grows with what is in flight, up to
+ * byte_max and two blocks. A larger entry has a block of its own, which is not kept. */
+struct block {
+    struct block *next; /* of the free ones, all of BLOCK_BYTES */
+    size_t size;
+    size_t entries; /* that are in flight */
+    _Alignas(16) char bytes[];
+};
+
 struct slot {
     struct inflight_message message; /* first: a message leads to its slot */
-    size_t span; /* bytes taken in the byte ring, with what was left over at its end */
-    uint32_t older[INFLIGHT_INDEXES]; /* next of the chain: slot + 1 */
+    struct block *block;
+    size_t span; /* bytes taken, with what was left over at the end of the block before */
+};
+
+/* Of a chain, apart from the slots: a search looks at few of those. */
+struct link {
+    uint32_t older; /* slot + 1 */
+    uint32_t tag;   /* of the hash, what the head does not say */
 };
 
 struct inflight {
@@ -15,14 +34,14 @@ struct inflight {
     uint64_t first;
     uint64_t next;
     uint64_t ready; /* number of the first entry not done, as far as known */
-    char *bytes;
     size_t byte_max;
-    size_t byte_write;
     size_t byte_used;
+    struct block *block; /* being filled; NULL: none */
+    size_t block_used;
+    struct block *free_blocks;
     uint32_t *heads[INFLIGHT_INDEXES]; /* slot + 1; 0: none */
+    struct link *links[INFLIGHT_INDEXES];
 };
-
-#define ALIGN16(n) (((n) + 15) & ~(size_t)15)
 
 struct inflight *inflight_new(size_t record_max, size_t byte_max)
 {
@@ -34,19 +53,45 @@ struct inflight *inflight_new(size_t record_max, size_t byte_max)
     f->record_max = record_max;
     f->slots = relais_zalloc(f->slot_count * sizeof(*f->slots));
     f->byte_max = ALIGN16(byte_max);
-    f->bytes = relais_alloc(f->byte_max);
-    for (size_t i = 0; i < INFLIGHT_INDEXES; i++)
+    for (size_t i = 0; i < INFLIGHT_INDEXES; i++) {
         f->heads[i] = relais_zalloc(f->slot_count * sizeof(*f->heads[i]));
+        f->links[i] = relais_zalloc(f->slot_count * sizeof(*f->links[i]));
+    }
     return f;
+}
+
+static void give_back(struct inflight *f, struct block *block)
+{
+    if (block->size > BLOCK_BYTES) {
+        free(block);
+        return;
+    }
+    block->next = f->free_blocks;
+    f->free_blocks = block;
+}
+
+static void free_blocks(struct inflight *f)
+{
+    struct block *block;
+
+    while ((block = f->free_blocks)) {
+        f->free_blocks = block->next;
+        free(block);
+    }
 }
 
 void inflight_free(struct inflight *f)
 {
     if (!f)
         return;
-    for (size_t i = 0; i < INFLIGHT_INDEXES; i++)
+    inflight_release(f, inflight_count(f));
+    if (f->block)
+        give_back(f, f->block);
+    free_blocks(f);
+    for (size_t i = 0; i < INFLIGHT_INDEXES; i++) {
         free(f->heads[i]);
-    free(f->bytes);
+        free(f->links[i]);
+    }
     free(f->slots);
     free(f);
 }
@@ -82,23 +127,25 @@ static void keep(char **at, struct relais_slice *s)
         s->ptr = place(at, s->ptr, s->len);
 }
 
-static void link_slot(struct inflight *f, struct slot *slot)
+static uint32_t tag_of(uint64_t hash) { return (uint32_t)(hash >> 32); }
+
+static void link_slot(struct inflight *f, const struct slot *slot)
 {
     uint32_t self = (uint32_t)(slot - f->slots) + 1;
 
     for (size_t i = 0; i < INFLIGHT_INDEXES; i++) {
-        uint32_t *head = &f->heads[i][slot->message.hash[i] & (f->slot_count - 1)];
+        uint64_t hash = slot->message.hash[i];
+        uint32_t *head = &f->heads[i][hash & (f->slot_count - 1)];
 
-        slot->older[i] = 0;
-        if (!slot->message.hash[i])
+        if (!hash)
             continue;
-        slot->older[i] = *head;
+        f->links[i][self - 1] = (struct link){*head, tag_of(hash)};
         *head = self;
     }
 }
 
 /* The slot is the oldest of all, so the last of its chains. */
-static void unlink_slot(struct inflight *f, struct slot *slot)
+static void unlink_slot(struct inflight *f, const struct slot *slot)
 {
     uint32_t self = (uint32_t)(slot - f->slots) + 1;
 
@@ -108,9 +155,44 @@ static void unlink_slot(struct inflight *f, struct slot *slot)
         if (!slot->message.hash[i])
             continue;
         while (*link && *link != self)
-            link = &f->slots[*link - 1].older[i];
+            link = &f->links[i][*link - 1].older;
         *link = 0;
     }
+}
+
+/* One that `need` fits into; for a large one those that are free make way. */
+static struct block *take_block(struct inflight *f, size_t need)
+{
+    size_t size = need > BLOCK_BYTES ? need : BLOCK_BYTES;
+    struct block *block = f->free_blocks;
+
+    if (block && size == BLOCK_BYTES) {
+        f->free_blocks = block->next;
+    } else {
+        free_blocks(f);
+        block = relais_alloc(sizeof(*block) + size);
+        block->size = size;
+    }
+    block->entries = 0;
+    return block;
+}
+
+/* Room for an entry, in the block that is being filled or in another one. */
+static char *room(struct inflight *f, size_t need)
+{
+    struct block *full = f->block;
+    char *at;
+
+    if (!full || full->size - f->block_used < need) {
+        f->block = take_block(f, need);
+        f->block_used = 0;
+        if (full && !full->entries)
+            give_back(f, full);
+    }
+    at = f->block->bytes + f->block_used;
+    f->block_used += need;
+    f->block->entries++;
+    return at;
 }
 
 int inflight_push(struct inflight *f, const struct inflight_message *message,
@@ -127,22 +209,20 @@ int inflight_push(struct inflight *f, const struct inflight_message *message,
         return relais_error_set(err, RELAIS_E_MESSAGE_SIZE, "[limits] inflight_kbytes",
                                 "%zu bytes, half of what may be in flight is %zu", need,
                                 f->byte_max / 2);
-    if (f->byte_write + need > f->byte_max)
-        lost = f->byte_max - f->byte_write;
+    if (f->block && f->block->size - f->block_used < need)
+        lost = f->block->size - f->block_used;
     if (inflight_count(f) >= f->record_max || f->byte_used + lost + need > f->byte_max)
         return relais_error_set(err, RELAIS_E_QUEUE_FULL, "inflight",
                                 "%zu records in flight", inflight_count(f));
-    if (lost)
-        f->byte_write = 0;
     slot = slot_of(f, f->next);
     slot->message = *message;
-    at = f->bytes + f->byte_write;
+    at = room(f, need);
+    slot->block = f->block;
     keep(&at, &slot->message.key);
     keep(&at, &slot->message.value);
     keep(&at, &slot->message.note);
     if (message->why)
         slot->message.why = (const void *)place(&at, message->why, sizeof(*message->why));
-    f->byte_write += need;
     slot->span = need + lost;
     f->byte_used += slot->span;
     slot->message.number = f->next;
@@ -193,10 +273,12 @@ void inflight_release(struct inflight *f, size_t count)
 
         unlink_slot(f, slot);
         f->byte_used -= slot->span;
+        if (!--slot->block->entries && slot->block != f->block)
+            give_back(f, slot->block);
         f->first++;
     }
     if (f->first == f->next)
-        f->byte_write = f->byte_used = 0;
+        f->block_used = 0;
 }
 
 int64_t inflight_oldest_us(struct inflight *f)
@@ -209,16 +291,15 @@ const struct inflight_message *inflight_find(const struct inflight *f,
                                              enum inflight_index index, uint64_t hash,
                                              const struct inflight_message *before)
 {
-    uint32_t link = before ? ((const struct slot *)(const void *)before)->older[index]
-                           : f->heads[index][hash & (f->slot_count - 1)];
+    const struct link *links = f->links[index];
+    uint32_t at = before
+                      ? links[(const struct slot *)(const void *)before - f->slots].older
+                      : f->heads[index][hash & (f->slot_count - 1)];
 
-    while (link) {
-        const struct slot *slot = &f->slots[link - 1];
-
-        if (slot->message.hash[index] == hash)
-            return &slot->message;
-        link = slot->older[index];
-    }
+    for (; at; at = links[at - 1].older)
+        if (links[at - 1].tag == tag_of(hash) &&
+            f->slots[at - 1].message.hash[index] == hash)
+            return &f->slots[at - 1].message;
     return NULL;
 }
 

@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 static struct inflight_message message(uint64_t ack, const char *value)
@@ -89,6 +90,39 @@ static void test_bytes_are_bounded_and_come_back(void **state)
     }
 }
 
+/* Of 1 byte to 400 KiB, in all orders of sizes: what lies in a block stays as it was
+ * pushed until it is released, whatever comes and goes meanwhile. */
+static void test_messages_of_all_sizes_stay_whole(void **state)
+{
+    const size_t max = (size_t)400 * 1024;
+    struct inflight *f = inflight_new(64, (size_t)1024 * 1024);
+    char *text = relais_alloc(max);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    uint64_t random = 1, number;
+
+    (void)state;
+    for (uint64_t i = 0; i < 3000; i++) {
+        struct inflight_message m = message(i, "");
+
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        m.value.len = 1 + (size_t)(random >> 33) % (max >> (random >> 20) % 16);
+        m.value.ptr = memset(text, (int)(i % 251), m.value.len);
+        while (inflight_push(f, &m, 1, &number, &err)) {
+            const struct inflight_message *old = inflight_at(f, inflight_first(f));
+
+            relais_error_clear(&err);
+            assert_non_null(old);
+            memset(text, (int)(old->ack % 251), old->value.len);
+            assert_memory_equal(old->value.ptr, text, old->value.len);
+            inflight_release(f, 1);
+            memset(text, (int)(i % 251), m.value.len);
+        }
+        assert_true(inflight_bytes(f) <= (size_t)1024 * 1024);
+    }
+    free(text);
+    inflight_free(f);
+}
+
 static void test_message_of_more_than_half_the_bytes_never_fits(void **state)
 {
     char text[601];
@@ -158,6 +192,7 @@ int main(void)
         RING(test_low_water_waits_for_the_oldest_record),
         RING(test_full_ring_refuses_until_released),
         RING(test_bytes_are_bounded_and_come_back),
+        cmocka_unit_test(test_messages_of_all_sizes_stay_whole),
         RING(test_message_of_more_than_half_the_bytes_never_fits),
         RING(test_entry_without_topic_is_done_at_once_and_stays_so_in_doubt),
         RING(test_find_gives_the_newest_of_a_hash_first),
