@@ -265,7 +265,7 @@ int store_commit(struct store *s, struct relais_error *err)
 
     s->write = NULL;
     if (!code && s->kept_put)
-        store_kept_clear(s);
+        store_kept_written(s);
     s->kept_put = false;
     if (!code)
         return 0;
@@ -298,6 +298,7 @@ int store_empty(struct store *s, bool *empty_out, struct relais_error *err)
 
 int store_clear(struct store *s, struct relais_error *err)
 {
+    store_kept_forget_all(s);
     for (int i = 0; i < STORE_META; i++) {
         int code = mdb_drop(s->write, s->table[i], 0);
 

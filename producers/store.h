@@ -163,15 +163,19 @@ int store_put_case(struct store *s, const char *topic, struct relais_slice dossi
                    const struct store_case *row,
                    struct relais_error *err) RELAIS_MUST_CHECK;
 /* Instead of a put, with or without a transaction: the row waits in memory, where
- * store_case sees it, until store_put_kept and a commit. false: there is no room (at most
- * STORE_KEPT_MAX cases) or the key is too long: it has to be put. */
-#define STORE_KEPT_MAX 8192
+ * store_case sees it, until store_put_kept and a commit, and may be found there without
+ * the tree from then on. false: it has to be put. Too many wait (STORE_KEPT_MAX, a
+ * quarter of them where the tree has more pages than that, or has not been seen: each may
+ * dirty one, which is memory), its place is taken by others that wait, it is longer than
+ * a pseudonym and an LSN, or those that wait were put and are not committed. From the
+ * first such call on, what store_case reads outside of transactions is kept as well; 8 MB
+ * at most. */
+#define STORE_KEPT_MAX 32768
 bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
                      const struct store_case *row) RELAIS_MUST_CHECK;
-size_t store_kept(const struct store *s);
-/* In the open transaction: every row that waits (each may dirty a page of its own, which
- * is memory: STORE_KEPT_MAX). They wait on until its commit has gone well. A case that
- * waits is put in no other way meanwhile. */
+size_t store_kept(const struct store *s); /* that wait */
+/* In the open transaction: every row that waits. They wait on until its commit has gone
+ * well. A case that waits is put in no other way meanwhile. */
 int store_put_kept(struct store *s, struct relais_error *err) RELAIS_MUST_CHECK;
 int store_put_fact(struct store *s, const char id[37], const unsigned char digest[16],
                    struct relais_error *err) RELAIS_MUST_CHECK;
@@ -187,7 +191,7 @@ int store_put_position(struct store *s, const char position[STORE_POSITION_MAX],
                        struct relais_error *err) RELAIS_MUST_CHECK;
 int store_put_meta(struct store *s, const struct store_meta *row,
                    struct relais_error *err) RELAIS_MUST_CHECK;
-/* Everything goes, in the transaction that is open. */
+/* Everything goes, in the transaction that is open; nothing waits. */
 int store_clear(struct store *s, struct relais_error *err) RELAIS_MUST_CHECK;
 
 #endif

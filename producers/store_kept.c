@@ -1,86 +1,224 @@
-/* Rows of cases that wait in memory for the next write (store.h, store_keep_case): an
- * open hash table of fixed size. They go into the tree in the order of their keys, so
- * that rows of one page are written together. */
+/* Rows of cases in memory (store.h, store_keep_case): those that wait for the next write,
+ * and many of those that were written or read. A table of fixed size, in sets of WAYS
+ * rows, found by tags that lie together; a row that waits never makes room. They
+ * go into the tree in the order of their keys, so that rows of one page are written
+ * together. */
 #include "producers/store_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS   (2u * STORE_KEPT_MAX) /* a power of two */
-#define KEY_MAX 120
+#define WAYS         16
+#define SETS         4096 /* a power of two */
+#define ROWS         (SETS * WAYS)
+#define TOPICS_MAX   32
+#define TOPIC_LEN    250
+#define DOSSIER_MAX  36
+#define POSITION_MAX 40
+/* What may wait while the tree is larger than that many pages: each row may dirty one. */
+#define PAGES_MAX 8192
 
+enum row_state {
+    ROW_STALE, /* the tree may have another one */
+    ROW_CLEAN, /* as the tree has it */
+    ROW_WAITING,
+};
+
+/* What does not fit is not kept. */
 struct kept_row {
-    uint32_t key_len;
-    char key[KEY_MAX];
-    struct store_case row;
+    int64_t sequence;
+    int64_t observed_us;
+    unsigned char state;
+    unsigned char topic;
+    unsigned char dossier_len;
+    unsigned char position_len;
+    char dossier[DOSSIER_MAX];
+    char position[POSITION_MAX];
 };
 
 struct store_kept {
-    size_t count;
-    uint32_t slots[SLOTS]; /* row + 1; 0: free */
-    struct kept_row rows[STORE_KEPT_MAX];
+    size_t topic_count;
+    char topics[TOPICS_MAX][TOPIC_LEN];
+    size_t waiting_max;
+    size_t count; /* that wait */
+    uint32_t waiting[STORE_KEPT_MAX];
+    unsigned turn;       /* which row of a set makes room next */
+    uint32_t tags[ROWS]; /* 0: free */
+    struct kept_row rows[ROWS];
 };
 
-/* The slot where the key is, or would be. */
-static uint32_t *slot_of(struct store_kept *kept, struct relais_slice key)
+/* Where a case is, or would be. */
+struct place {
+    size_t topic;
+    size_t set; /* its first row */
+    uint32_t tag;
+    struct kept_row *row; /* NULL: it is not there */
+};
+
+static bool find_topic(struct store_kept *kept, const char *topic, size_t *out)
 {
-    size_t i = relais_hash(key, RELAIS_SLICE("")) & (SLOTS - 1);
-
-    while (kept->slots[i]) {
-        const struct kept_row *r = &kept->rows[kept->slots[i] - 1];
-
-        if (r->key_len == key.len && memcmp(r->key, key.ptr, key.len) == 0)
-            break;
-        i = (i + 1) & (SLOTS - 1);
-    }
-    return &kept->slots[i];
-}
-
-bool store_kept_find(struct store *s, struct relais_slice key, struct store_case *out)
-{
-    const uint32_t *slot;
-
-    if (!s->kept || !s->kept->count)
+    for (*out = 0; *out < kept->topic_count; (*out)++)
+        if (strcmp(kept->topics[*out], topic) == 0)
+            return true;
+    if (kept->topic_count == TOPICS_MAX || strlen(topic) >= TOPIC_LEN)
         return false;
-    slot = slot_of(s->kept, key);
-    if (!*slot)
-        return false;
-    *out = s->kept->rows[*slot - 1].row;
+    snprintf(kept->topics[kept->topic_count++], TOPIC_LEN, "%s", topic);
     return true;
 }
 
-bool store_kept_put(struct store *s, struct relais_slice key,
-                    const struct store_case *row)
+/* false: such a one is never kept. */
+static bool find(struct store_kept *kept, const char *topic, struct relais_slice dossier,
+                 struct place *out)
 {
-    uint32_t *slot;
+    uint64_t hash;
 
-    if (key.len > KEY_MAX)
+    if (!dossier.len || dossier.len > DOSSIER_MAX ||
+        !find_topic(kept, topic, &out->topic))
         return false;
-    if (!s->kept)
-        s->kept = relais_zalloc(sizeof(*s->kept));
-    slot = slot_of(s->kept, key);
-    if (!*slot) {
-        struct kept_row *r;
+    hash = relais_hash(dossier, RELAIS_SLICE("")) + out->topic;
+    out->set = (hash & (SETS - 1)) * WAYS;
+    out->tag = (uint32_t)(hash >> 32) | 1;
+    out->row = NULL;
+    for (size_t i = out->set; i < out->set + WAYS; i++) {
+        struct kept_row *r = &kept->rows[i];
 
-        if (s->kept->count == STORE_KEPT_MAX)
-            return false;
-        r = &s->kept->rows[s->kept->count++];
-        r->key_len = (uint32_t)key.len;
-        memcpy(r->key, key.ptr, key.len);
-        *slot = (uint32_t)s->kept->count;
+        if (kept->tags[i] == out->tag && r->topic == out->topic &&
+            r->dossier_len == dossier.len &&
+            memcmp(r->dossier, dossier.ptr, dossier.len) == 0) {
+            out->row = r;
+            break;
+        }
     }
-    s->kept->rows[*slot - 1].row = *row;
+    return true;
+}
+
+/* A row for a case that has none; NULL: all of its set wait. */
+static struct kept_row *make_room(struct store_kept *kept, const struct place *place,
+                                  struct relais_slice dossier)
+{
+    uint32_t *tags = &kept->tags[place->set];
+    struct kept_row *rows = &kept->rows[place->set], *r;
+    size_t way = 0;
+
+    while (way < WAYS && tags[way])
+        way++;
+    for (size_t i = 0; way == WAYS && i < WAYS; i++) {
+        size_t next = kept->turn++ % WAYS;
+
+        if (rows[next].state != ROW_WAITING)
+            way = next;
+    }
+    if (way == WAYS)
+        return NULL;
+    tags[way] = place->tag;
+    r = &rows[way];
+    *r = (struct kept_row){.topic = (unsigned char)place->topic,
+                           .dossier_len = (unsigned char)dossier.len};
+    memcpy(r->dossier, dossier.ptr, dossier.len);
+    return r;
+}
+
+static bool fits(const struct store_case *row)
+{
+    return strnlen(row->position, sizeof(row->position)) <= POSITION_MAX;
+}
+
+static void fill(struct kept_row *r, const struct store_case *row)
+{
+    size_t len = strnlen(row->position, POSITION_MAX);
+
+    r->sequence = row->sequence;
+    r->observed_us = row->observed_us;
+    r->position_len = (unsigned char)len;
+    memcpy(r->position, row->position, len);
+}
+
+static void read_row(const struct kept_row *r, struct store_case *out)
+{
+    *out = (struct store_case){r->sequence, r->observed_us, ""};
+    memcpy(out->position, r->position, r->position_len);
+}
+
+bool store_kept_find(struct store *s, const char *topic, struct relais_slice dossier,
+                     struct store_case *out)
+{
+    struct place place;
+
+    if (!s->kept || !find(s->kept, topic, dossier, &place) || !place.row ||
+        place.row->state == ROW_STALE)
+        return false;
+    read_row(place.row, out);
+    return true;
+}
+
+void store_kept_read(struct store *s, const char *topic, struct relais_slice dossier,
+                     const struct store_case *row)
+{
+    struct place place;
+
+    if (!s->kept || s->write || !fits(row) || !find(s->kept, topic, dossier, &place))
+        return;
+    if (!place.row)
+        place.row = make_room(s->kept, &place, dossier);
+    if (!place.row)
+        return;
+    fill(place.row, row);
+    place.row->state = ROW_CLEAN;
+}
+
+void store_kept_forget(struct store *s, const char *topic, struct relais_slice dossier)
+{
+    struct place place;
+
+    if (s->kept && find(s->kept, topic, dossier, &place) && place.row &&
+        place.row->state == ROW_CLEAN)
+        place.row->state = ROW_STALE;
+}
+
+void store_kept_forget_all(struct store *s)
+{
+    for (size_t i = 0; s->kept && i < ROWS; i++)
+        if (s->kept->rows[i].state == ROW_CLEAN)
+            s->kept->rows[i].state = ROW_STALE;
+}
+
+bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
+                     const struct store_case *row)
+{
+    struct store_kept *kept = s->kept;
+    struct place place;
+
+    if (!kept) {
+        kept = s->kept = relais_zalloc(sizeof(*kept));
+        kept->waiting_max = PAGES_MAX;
+    }
+    if (s->kept_put || !fits(row) || !find(kept, topic, dossier, &place))
+        return false;
+    if (place.row && place.row->state == ROW_WAITING) {
+        fill(place.row, row);
+        return true;
+    }
+    if (kept->count >= kept->waiting_max)
+        return false;
+    if (!place.row)
+        place.row = make_room(kept, &place, dossier);
+    if (!place.row)
+        return false;
+    fill(place.row, row);
+    place.row->state = ROW_WAITING;
+    kept->waiting[kept->count++] = (uint32_t)(place.row - kept->rows);
     return true;
 }
 
 size_t store_kept(const struct store *s) { return s->kept ? s->kept->count : 0; }
 
-void store_kept_clear(struct store *s)
+void store_kept_written(struct store *s)
 {
-    if (!s->kept || !s->kept->count)
-        return;
-    memset(s->kept->slots, 0, sizeof(s->kept->slots));
-    s->kept->count = 0;
+    for (size_t i = 0; i < store_kept(s); i++)
+        s->kept->rows[s->kept->waiting[i]].state = ROW_CLEAN;
+    if (s->kept)
+        s->kept->count = 0;
 }
 
 /* A row among those to be sorted: the first bytes in which their keys may differ. */
@@ -93,49 +231,69 @@ static int compare(const void *a, const void *b)
 {
     const struct sorted_row *x = a, *y = b;
 
+    if (x->row->topic != y->row->topic)
+        return x->row->topic < y->row->topic ? -1 : 1;
     if (x->head != y->head)
         return x->head < y->head ? -1 : 1;
-    return relais_slice_cmp((struct relais_slice){x->row->key, x->row->key_len},
-                            (struct relais_slice){y->row->key, y->row->key_len});
+    return relais_slice_cmp((struct relais_slice){x->row->dossier, x->row->dossier_len},
+                            (struct relais_slice){y->row->dossier, y->row->dossier_len});
 }
 
-/* How many bytes all keys have in common; they are of one topic more often than not. */
-static size_t common(const struct store_kept *kept)
+/* How many bytes all keys have in common: pseudonyms begin with their key's name. */
+static size_t common(struct store_kept *kept)
 {
-    size_t len = kept->rows[0].key_len;
+    const struct kept_row *first = &kept->rows[kept->waiting[0]];
+    size_t len = first->dossier_len;
 
     for (size_t i = 1; i < kept->count; i++) {
-        const struct kept_row *r = &kept->rows[i];
+        const struct kept_row *r = &kept->rows[kept->waiting[i]];
 
-        if (len > r->key_len)
-            len = r->key_len;
-        while (memcmp(r->key, kept->rows[0].key, len) != 0)
+        if (len > r->dossier_len)
+            len = r->dossier_len;
+        while (memcmp(r->dossier, first->dossier, len) != 0)
             len--;
     }
     return len;
 }
 
-static struct sorted_row *sort(const struct store_kept *kept)
+static struct sorted_row *sort(struct store_kept *kept)
 {
     struct sorted_row *sorted = relais_alloc(kept->count * sizeof(*sorted));
     size_t from = common(kept);
 
     for (size_t i = 0; i < kept->count; i++) {
-        const struct kept_row *r = &kept->rows[i];
+        const struct kept_row *r = &kept->rows[kept->waiting[i]];
 
         sorted[i] = (struct sorted_row){0, r};
         for (size_t j = from; j < from + sizeof(sorted->head); j++)
-            sorted[i].head =
-                sorted[i].head << 8 | (j < r->key_len ? (unsigned char)r->key[j] : 0);
+            sorted[i].head = sorted[i].head << 8 |
+                             (j < r->dossier_len ? (unsigned char)r->dossier[j] : 0);
     }
     qsort(sorted, kept->count, sizeof(*sorted), compare);
     return sorted;
+}
+
+static int put_row(MDB_cursor *cursor, const char *topic, const struct kept_row *r)
+{
+    char key[TOPIC_LEN + DOSSIER_MAX];
+    size_t topic_len = strlen(topic) + 1;
+    struct store_case row;
+    struct relais_slice bytes;
+    MDB_val k = {topic_len + r->dossier_len, key}, v;
+
+    memcpy(key, topic, topic_len);
+    memcpy(key + topic_len, r->dossier, r->dossier_len);
+    read_row(r, &row);
+    bytes = store_case_bytes(&row);
+    v = (MDB_val){bytes.len, (void *)(uintptr_t)bytes.ptr};
+    return mdb_cursor_put(cursor, &k, &v, 0);
 }
 
 int store_put_kept(struct store *s, struct relais_error *err)
 {
     struct sorted_row *sorted;
     MDB_cursor *cursor;
+    MDB_stat stat;
     int code;
 
     if (!store_kept(s))
@@ -144,16 +302,15 @@ int store_put_kept(struct store *s, struct relais_error *err)
     if (code)
         return store_error(s, code, "dossier", err);
     sorted = sort(s->kept);
-    for (size_t i = 0; i < s->kept->count && !code; i++) {
-        const struct kept_row *r = sorted[i].row;
-        struct relais_slice bytes = store_case_bytes(&r->row);
-        MDB_val k = {r->key_len, (void *)(uintptr_t)r->key};
-        MDB_val v = {bytes.len, (void *)(uintptr_t)bytes.ptr};
-
-        code = mdb_cursor_put(cursor, &k, &v, 0);
-    }
+    for (size_t i = 0; i < s->kept->count && !code; i++)
+        code = put_row(cursor, s->kept->topics[sorted[i].row->topic], sorted[i].row);
     mdb_cursor_close(cursor);
     free(sorted);
     s->kept_put = code == 0;
-    return code ? store_error(s, code, "dossier", err) : 0;
+    if (!code)
+        code = mdb_stat(s->write, s->table[STORE_CASE], &stat);
+    if (code)
+        return store_error(s, code, "dossier", err);
+    s->kept->waiting_max = stat.ms_leaf_pages <= PAGES_MAX ? STORE_KEPT_MAX : PAGES_MAX;
+    return 0;
 }

@@ -2,7 +2,7 @@
 #define RELAIS_PRODUCERS_STORE_PRIVATE_H
 
 /* Between store.c (environment, transactions, errors), store_rows.c (what a row looks
- * like) and store_kept.c (rows of cases that wait). */
+ * like) and store_kept.c (rows of cases in memory). */
 
 #include "producers/store.h"
 
@@ -45,10 +45,18 @@ int store_get(struct store *s, enum store_table table, struct relais_slice key,
               struct relais_error *err) RELAIS_MUST_CHECK;
 /* A case's row as it is stored. */
 struct relais_slice store_case_bytes(const struct store_case *row);
-bool store_kept_find(struct store *s, struct relais_slice key, struct store_case *out);
-bool store_kept_put(struct store *s, struct relais_slice key,
-                    const struct store_case *row) RELAIS_MUST_CHECK;
-void store_kept_clear(struct store *s);
+/* Of the cases in memory. */
+bool store_kept_find(struct store *s, const char *topic, struct relais_slice dossier,
+                     struct store_case *out);
+/* The tree has this one. Nothing is kept of what a transaction reads: it may be aborted.
+ */
+void store_kept_read(struct store *s, const char *topic, struct relais_slice dossier,
+                     const struct store_case *row);
+/* Another row is put. */
+void store_kept_forget(struct store *s, const char *topic, struct relais_slice dossier);
+void store_kept_forget_all(struct store *s);
+/* Those that waited are in the tree. */
+void store_kept_written(struct store *s);
 int store_put(struct store *s, enum store_table table, struct relais_slice key,
               struct relais_slice value, struct relais_error *err) RELAIS_MUST_CHECK;
 

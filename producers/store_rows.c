@@ -232,14 +232,18 @@ int store_case(struct store *s, const char *topic, struct relais_slice dossier,
     struct relais_slice key, v;
 
     *out = (struct store_case){.observed_us = INT64_MIN};
-    if (make_key(topic, dossier, bytes, &key, err))
-        return -1;
-    *found_out = store_kept_find(s, key, out);
+    *found_out = store_kept_find(s, topic, dossier, out);
     if (*found_out)
         return 0;
-    if (store_get(s, STORE_CASE, key, &v, found_out, err))
+    if (make_key(topic, dossier, bytes, &key, err) ||
+        store_get(s, STORE_CASE, key, &v, found_out, err))
         return -1;
-    return *found_out ? read_case(v, out, err) : 0;
+    if (!*found_out)
+        return 0;
+    if (read_case(v, out, err))
+        return -1;
+    store_kept_read(s, topic, dossier, out);
+    return 0;
 }
 
 struct relais_slice store_case_bytes(const struct store_case *row)
@@ -255,18 +259,8 @@ int store_put_case(struct store *s, const char *topic, struct relais_slice dossi
 
     if (make_key(topic, dossier, bytes, &key, err))
         return -1;
+    store_kept_forget(s, topic, dossier);
     return store_put(s, STORE_CASE, key, store_case_bytes(row), err);
-}
-
-bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
-                     const struct store_case *row)
-{
-    struct relais_error ignored = RELAIS_ERROR_INIT;
-    char bytes[KEY_MAX];
-    struct relais_slice key;
-
-    return make_key(topic, dossier, bytes, &key, &ignored) == 0 &&
-           store_kept_put(s, key, row);
 }
 
 int store_fact(struct store *s, const char id[37], unsigned char digest_out[16],

@@ -364,20 +364,161 @@ static void test_cases_wait_on_when_they_could_not_be_written(void **state)
     assert_int_equal(case_of(*state, "d1", &found).sequence, 5);
 }
 
+static size_t keep_until_refused(struct store *s)
+{
+    const struct store_case row = {1, 2, ""};
+    char dossier[200];
+    size_t n = 0;
+
+    do
+        snprintf(dossier, sizeof(dossier), "d%zu", n);
+    while (store_keep_case(s, "t", relais_slice_str(dossier), &row) && ++n);
+    assert_int_equal(store_kept(s), n);
+    return n;
+}
+
 static void test_cases_that_find_no_room_have_to_be_put(void **state)
 {
+    struct relais_error err = RELAIS_ERROR_INIT;
     const struct store_case row = {1, 2, ""};
     char dossier[200];
 
     memset(dossier, 'x', sizeof(dossier));
     assert_false(store_keep_case(*state, "t",
                                  (struct relais_slice){dossier, sizeof(dossier)}, &row));
-    for (int i = 0; i < STORE_KEPT_MAX; i++) {
-        snprintf(dossier, sizeof(dossier), "d%d", i);
-        assert_true(store_keep_case(*state, "t", relais_slice_str(dossier), &row));
-    }
-    assert_false(store_keep_case(*state, "t", RELAIS_SLICE("one more"), &row));
+    assert_int_equal(keep_until_refused(*state), STORE_KEPT_MAX / 4);
     assert_true(store_keep_case(*state, "t", RELAIS_SLICE("d1"), &row));
+    assert_int_equal(store_begin(*state, &err), 0);
+    assert_int_equal(store_put_kept(*state, &err), 0);
+    assert_int_equal(store_commit(*state, &err), 0);
+    /* the tree is small */
+    assert_in_range(keep_until_refused(*state), STORE_KEPT_MAX / 2, STORE_KEPT_MAX);
+}
+
+/* What a case's row should be: as the tree has it, put by the open transaction, waiting.
+ * 0: none. */
+enum { ALL = 100000 };
+struct model {
+    int64_t tree[ALL], put[ALL], waiting[ALL];
+    bool open;
+};
+
+static void name_of(size_t i, char out[36])
+{
+    snprintf(out, 36, "f1-essai-%024zu", i * 7919 % ALL);
+}
+
+static void read_one(struct store *s, const struct model *m, size_t i)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    int64_t want = m->waiting[i] ? m->waiting[i] : m->put[i] ? m->put[i] : m->tree[i];
+    struct store_case row;
+    char name[36];
+    bool found;
+
+    name_of(i, name);
+    assert_int_equal(
+        store_case(s, i % 3 ? "t" : "u", relais_slice_str(name), &row, &found, &err), 0);
+    assert_int_equal(found, want != 0);
+    if (found)
+        assert_int_equal(row.sequence, want);
+}
+
+static void write_waiting(struct store *s, struct model *m)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    assert_int_equal(store_put_kept(s, &err), 0);
+    assert_int_equal(store_commit(s, &err), 0);
+    for (size_t i = 0; i < ALL; i++) {
+        if (m->put[i])
+            m->tree[i] = m->put[i];
+        if (m->waiting[i])
+            m->tree[i] = m->waiting[i];
+        m->put[i] = m->waiting[i] = 0;
+    }
+    m->open = false;
+}
+
+static void write_one(struct store *s, struct model *m, size_t i, int64_t value)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct store_case row = {value, 7, ""};
+    struct relais_slice dossier;
+    char name[36];
+
+    name_of(i, name);
+    dossier = relais_slice_str(name);
+    /* some are too long to wait */
+    snprintf(row.position, sizeof(row.position), "12345678:0/%0*X", value % 11 ? 8 : 40,
+             (unsigned)value);
+    if (!m->put[i] && store_keep_case(s, i % 3 ? "t" : "u", dossier, &row)) {
+        m->waiting[i] = value;
+        return;
+    }
+    if (!m->open)
+        assert_int_equal(store_begin(s, &err), 0);
+    m->open = true;
+    if (m->waiting[i]) {
+        write_waiting(s, m);
+        assert_int_equal(store_begin(s, &err), 0);
+        m->open = true;
+    }
+    assert_int_equal(store_put_case(s, i % 3 ? "t" : "u", dossier, &row, &err), 0);
+    m->put[i] = value;
+}
+
+static void forget(struct store *s, struct model *m)
+{
+    if (m->open)
+        store_abort(s);
+    m->open = false;
+    memset(m->put, 0, sizeof(m->put));
+}
+
+/* More of them than are kept in memory, kept and put and read in all orders. */
+static void test_cases_in_memory_are_those_of_the_tree(void **state)
+{
+    struct model *m = relais_zalloc(sizeof(*m));
+    struct relais_error err = RELAIS_ERROR_INIT;
+    uint64_t random = 1;
+
+    for (int64_t n = 1; n <= 400000; n++) {
+        size_t i;
+
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        i = (size_t)(random >> 33) % (n % 4 ? ALL : 1000);
+        if (random >> 63)
+            write_one(*state, m, i, n);
+        else
+            read_one(*state, m, i);
+        if (n % 9973 == 0)
+            forget(*state, m);
+        if (n % 7001 == 0) {
+            if (!m->open)
+                assert_int_equal(store_begin(*state, &err), 0);
+            write_waiting(*state, m);
+        }
+        if (n % 150001 == 0) {
+            forget(*state, m);
+            memset(m->waiting, 0, sizeof(m->waiting));
+            store_close(*state);
+            *state = open_store();
+        }
+        if (n == 350000) {
+            forget(*state, m);
+            assert_int_equal(store_begin(*state, &err), 0);
+            write_waiting(*state, m);
+            assert_int_equal(store_begin(*state, &err), 0);
+            assert_int_equal(store_clear(*state, &err), 0);
+            assert_int_equal(store_commit(*state, &err), 0);
+            memset(m->tree, 0, sizeof(m->tree));
+        }
+    }
+    for (size_t i = 0; i < ALL; i++)
+        read_one(*state, m, i);
+    forget(*state, m);
+    free(m);
 }
 
 int main(void)
@@ -400,6 +541,7 @@ int main(void)
         STORE(test_cases_that_wait_are_seen_and_written_with_the_next_commit),
         STORE(test_cases_wait_on_when_they_could_not_be_written),
         STORE(test_cases_that_find_no_room_have_to_be_put),
+        STORE(test_cases_in_memory_are_those_of_the_tree),
     };
     int rc;
 
