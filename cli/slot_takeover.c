@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #define OFFSETS_MAX (1u << 20)
+#define SERVER_MAX  64
 
 /* A member that is a whole number from 0 on; *out: 0 where there is none. */
 static int read_number(const struct relais_value *offset, const char *name, uint64_t *out,
@@ -51,6 +52,15 @@ static const struct relais_value *find_offset(const struct relais_value *root)
                : NULL;
 }
 
+/* Whose they are: Debezium's topic.prefix; "": the file does not say. */
+static void read_server(const struct relais_value *root, char out[SERVER_MAX])
+{
+    const struct relais_value *list = relais_value_get(root, "offsets"), *partition;
+
+    partition = list && list->child ? relais_value_get(list->child, "partition") : NULL;
+    relais_slice_copy(relais_value_text(partition, "server"), out, SERVER_MAX);
+}
+
 static int read_offset(const struct relais_value *root, struct pg_published *out,
                        struct relais_error *err)
 {
@@ -82,7 +92,8 @@ static int read_offset(const struct relais_value *root, struct pg_published *out
     return 0;
 }
 
-static int read_file(const char *path, struct pg_published *out, struct relais_error *err)
+static int read_file(const char *path, struct pg_published *out, char server[SERVER_MAX],
+                     struct relais_error *err)
 {
     struct relais_buf text = RELAIS_BUF_INIT(OFFSETS_MAX);
     struct relais_arena arena = RELAIS_ARENA_INIT(OFFSETS_MAX * 4);
@@ -100,26 +111,29 @@ static int read_file(const char *path, struct pg_published *out, struct relais_e
     if (!rc)
         root = relais_value_parse(&arena, relais_buf_slice(&text), err);
     rc = root ? read_offset(root, out, err) : -1;
+    if (!rc)
+        read_server(root, server);
 out:
     relais_buf_release(&text);
     relais_arena_release(&arena);
     return rc;
 }
 
-/* Offsets of another connector would pass over rows that nobody published: positions far
- * beyond the slot's are for a person to see. */
-static void tell(const struct pg_published *before, const struct pg_slot_state *state)
+/* Offsets of another connector would pass over rows that nobody published: whose they
+ * are, and positions far beyond the slot's, are for a person to see. */
+static void tell(const struct pg_published *before, const char *server,
+                 const struct pg_slot_state *state)
 {
     uint64_t end = before->commit_lsn > before->lsn ? before->commit_lsn : before->lsn;
 
     if (!end)
         printf("aucun offset : Debezium n'a rien publié que relais doive passer\n");
     else
-        printf("publié par Debezium jusqu'à %" PRIX64 "/%08" PRIX64
+        printf("publié par Debezium%s%s jusqu'à %" PRIX64 "/%08" PRIX64
                ", confirmé au slot %" PRIX64 "/%08" PRIX64 " : %" PRIu64
                " octets de journal à passer\n",
-               end >> 32, end & UINT32_MAX, state->confirmed >> 32,
-               state->confirmed & UINT32_MAX,
+               server[0] ? ", topic.prefix " : "", server, end >> 32, end & UINT32_MAX,
+               state->confirmed >> 32, state->confirmed & UINT32_MAX,
                end > state->confirmed ? end - state->confirmed : 0);
 }
 
@@ -149,6 +163,7 @@ int slot_takeover(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
     const char *dir = relais_conf_text(s->conf, "relais", "state");
     struct pg_published before = {0};
     struct pg_slot_state state;
+    char server[SERVER_MAX] = "";
 
     if (!path)
         return relais_error_set(err, RELAIS_E_USAGE, "slot",
@@ -158,7 +173,7 @@ int slot_takeover(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
         return relais_error_set(err, RELAIS_E_USAGE, "slot",
                                 "d'une outbox seulement : des tables, relais publie "
                                 "d'abord tous les objets");
-    if (read_file(path, &before, err) || pg_slot_check(s, c, &state, err))
+    if (read_file(path, &before, server, err) || pg_slot_check(s, c, &state, err))
         return -1;
     if (state.active)
         return relais_error_set(err, RELAIS_E_USAGE, "slot",
@@ -173,6 +188,6 @@ int slot_takeover(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
         return relais_error_set(err, RELAIS_E_IO, dir, "%s", strerror(errno));
     if (pg_origin_write(&s->origin, err))
         return -1;
-    tell(&before, &state);
+    tell(&before, server, &state);
     return 0;
 }

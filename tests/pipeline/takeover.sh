@@ -57,6 +57,7 @@ stopped_after() { # ROWS LEFT...
 	read -r commit lsn xid < <(offset "$n")
 	check "Debezium stopped after ${order[n - 1]}" takeover \
 	    "{\"offsets\":[{\"partition\":{\"server\":\"p\"},\"offset\":{\"lsn_proc\":$lsn,\"messageType\":\"INSERT\",\"lsn_commit\":$commit,\"lsn\":$lsn,\"txId\":$xid,\"ts_usec\":1}}]}"
+	[ "$commit" = 0 ] || grep -q '^publié par Debezium, topic.prefix p jusqu' "$work/check.out" || not_ok "of whom: $(cat "$work/check.out")"
 	[ "$commit" = 0 ] || pg sql "SELECT pg_replication_slot_advance('debezium$run', '0/0'::pg_lsn + $commit)" >/dev/null
 	check '. what it had not published is' publishes "$@"
 	check '. and nothing more at the next start' publishes "$@"
