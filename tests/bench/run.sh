@@ -5,7 +5,7 @@
 #   PAIRS=9      pairs of publish and consume
 #   EVENTS=1000000  messages of one run
 #   DOSSIERS=100000  of the large integration
-#   PG_ROWS=200000  of PostgreSQL's rows, PG_PAIRS=3 runs into a table (postgres.sh)
+#   PG_ROWS=500000  of PostgreSQL's rows, PG_PAIRS=3 runs in turn (postgres.sh)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=$(cd "$1" && pwd) || exit 1
