@@ -14,6 +14,8 @@
 #define MISSING_LONG_US  INT64_C(10000000)
 #define METADATA_MS      5000
 #define STRIKES_MAX      3
+#define WINDOW_US        2000
+#define BUSY_US          50 /* from one entry to the next */
 #define TRACE_TAIL       36 /* in a traceparent: of the span's id */
 
 /* Upper bounds of what a message adds to its texts on the wire. */
@@ -42,6 +44,9 @@ struct publisher {
     bool checked;        /* this producer has seen every topic */
     bool ever;           /* this process has had a good delivery report */
     bool hung;
+    bool busy; /* much came in the last window */
+    int64_t window_us;
+    uint64_t window_first;      /* number of its first entry */
     rd_kafka_resp_err_t failed; /* first bad delivery report of this producer */
     int strikes; /* producers given up since the last good delivery report */
     int64_t backoff_us;
@@ -404,9 +409,24 @@ int publisher_poll(struct publisher *p, int timeout_ms, struct relais_error *err
     return relais_kafka_watch_check(&p->watch, err);
 }
 
+/* Entries come so fast that a batch has company before linger.ms is over. */
+static bool busy(struct publisher *p)
+{
+    int64_t now = relais_monotonic_us(), window = now - p->window_us;
+    uint64_t next = inflight_next(p->ring);
+
+    if (window < WINDOW_US)
+        return p->busy;
+    p->busy = (int64_t)(next - p->window_first) > window / BUSY_US;
+    p->window_us = now;
+    p->window_first = next;
+    return p->busy;
+}
+
 void publisher_hurry(struct publisher *p, int timeout_ms)
 {
-    if (!p->rk || !p->checked || inflight_ready(p->ring) == inflight_count(p->ring))
+    if (!p->rk || !p->checked || inflight_ready(p->ring) == inflight_count(p->ring) ||
+        busy(p))
         return;
     p->progressed = false;
     (void)rd_kafka_flush(p->rk, timeout_ms); /* as far as it came */

@@ -44,7 +44,8 @@ struct inflight *publisher_ring(struct publisher *p);
 int publisher_send(struct publisher *p, const struct inflight_message *message,
                    struct relais_error *err) RELAIS_MUST_CHECK;
 /* For a source that has nothing more to give at the moment: what waits for company
- * (linger.ms) goes now. Waits at most timeout_ms for its reports. */
+ * (linger.ms) goes now, unless so much came lately that company is near. Waits at most
+ * timeout_ms for its reports. */
 void publisher_hurry(struct publisher *p, int timeout_ms);
 /* Serves delivery reports, hands on what waits, makes a new producer when it is time.
  * -1: a producer was given up or could not be made; the next calls try again with
