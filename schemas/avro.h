@@ -121,6 +121,9 @@ struct relais_avro_type {
     const struct relais_avro_field *fields;         /* record */
     uint32_t *first_of_name; /* record: numbers of fields by their names' hash */
     uint32_t name_mask;
+    /* record: by the number of a field, 0 for none, that of the one that a value gave
+     * next the last time: a guess, written by any thread */
+    uint32_t *given_after;
     const char *const *symbols; /* enum */
     int32_t enum_default;       /* -1: none */
     uint32_t count;             /* branches, fields, symbols; fixed: its size */

@@ -244,14 +244,21 @@ static int bind_map(struct binder *b, const struct relais_avro_type *type,
     return 0;
 }
 
-/* Index of the field; -1: none. */
-static int64_t field_index(const struct relais_avro_type *type, const char *name)
+/* Number of the field, from 1; 0: none. Values of one source give their members in the
+ * same order again and again: the one that came after field `last` is looked at first. */
+static uint32_t field_number(const struct relais_avro_type *type, const char *name,
+                             uint32_t last)
 {
-    uint32_t at = *relais_avro_name_slot(type, name);
+    uint32_t at = __atomic_load_n(&type->given_after[last], __ATOMIC_RELAXED);
 
+    if (at && strcmp(type->fields[at - 1].name, name) == 0)
+        return at;
+    at = *relais_avro_name_slot(type, name);
     while (at && strcmp(type->fields[at - 1].name, name) != 0)
         at = type->fields[at - 1].next_of_name;
-    return (int64_t)at - 1;
+    if (at)
+        __atomic_store_n(&type->given_after[last], at, __ATOMIC_RELAXED);
+    return at;
 }
 
 /* The same but for two letters in one place, with three that are the same at least. */
@@ -286,19 +293,21 @@ static int sort_members(struct binder *b, const struct relais_avro_type *type,
                         const struct relais_value *v, const struct relais_value **given)
 {
     size_t rank = 0;
+    uint32_t last = 0;
 
     for (v = v->child; v; v = v->next) {
-        int64_t i = field_index(type, v->name);
+        uint32_t number = field_number(type, v->name, last);
 
         rank++;
-        if (i < 0) {
+        if (!number) {
             if (b->defaults)
                 continue;
             return unknown_member(b, type, v->name, rank);
         }
-        if (given[i])
+        if (given[number - 1])
             return relais_error_set(b->err, RELAIS_E_FIELD_TYPE, v->name, "given twice");
-        given[i] = v;
+        given[number - 1] = v;
+        last = number;
     }
     return 0;
 }

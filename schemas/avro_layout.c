@@ -139,13 +139,15 @@ bool relais_avro_index_names(struct relais_avro_type *type,
     type->name_mask = slots - 1;
     type->first_of_name =
         relais_arena_zalloc(arena, slots * sizeof(*type->first_of_name));
+    type->given_after = relais_arena_zalloc(arena, (type->count + (size_t)1) *
+                                                       sizeof(*type->given_after));
     for (uint32_t i = 0; type->first_of_name && i < type->count; i++) {
         uint32_t *slot = relais_avro_name_slot(type, fields[i].name);
 
         fields[i].next_of_name = *slot;
         *slot = i + 1;
     }
-    return type->first_of_name != NULL;
+    return type->first_of_name && type->given_after;
 }
 
 void relais_avro_finish_types(struct relais_avro *schema)
@@ -156,5 +158,6 @@ void relais_avro_finish_types(struct relais_avro *schema)
             schema->types[i]->count = schema->types[i]->item->count;
             schema->types[i]->first_of_name = schema->types[i]->item->first_of_name;
             schema->types[i]->name_mask = schema->types[i]->item->name_mask;
+            schema->types[i]->given_after = schema->types[i]->item->given_after;
         }
 }
