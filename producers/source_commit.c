@@ -170,15 +170,24 @@ static int note_entry(struct source *s, const struct inflight_message *m,
     return 0;
 }
 
-static void count(const struct inflight_message *m)
+static void count(const struct inflight *ring, uint64_t first, size_t entries)
 {
-    const struct note *note = note_of(m);
+    int64_t events = 0, bytes = 0;
 
-    if (note->kind == NOTE_EVENT || note->kind == NOTE_CONTROL) {
-        relais_metric_add(events_published, 1);
-        relais_metric_add(bytes_published, (int64_t)m->value.len);
-        relais_metric_set(last_event, relais_now_us());
+    for (size_t i = 0; i < entries; i++) {
+        const struct inflight_message *m = inflight_at(ring, first + i);
+        const struct note *note = note_of(m);
+
+        if (note->kind != NOTE_EVENT && note->kind != NOTE_CONTROL)
+            continue;
+        events++;
+        bytes += (int64_t)m->value.len;
     }
+    if (!events)
+        return;
+    relais_metric_add(events_published, events);
+    relais_metric_add(bytes_published, bytes);
+    relais_metric_set(last_event, relais_now_us());
 }
 
 static void release(struct source *s, uint64_t first, size_t entries)
@@ -187,8 +196,7 @@ static void release(struct source *s, uint64_t first, size_t entries)
 
     if (!entries)
         return;
-    for (size_t i = 0; i < entries; i++)
-        count(inflight_at(ring, first + i));
+    count(ring, first, entries);
     if (!s->unwritten.entries)
         s->unwritten.since_us = relais_monotonic_us();
     s->unwritten.entries += entries;

@@ -43,8 +43,8 @@ struct store_kept {
     size_t waiting_max;
     size_t count; /* that wait */
     uint32_t waiting[STORE_KEPT_MAX];
-    unsigned turn;       /* which row of a set makes room next */
-    uint32_t tags[ROWS]; /* 0: free */
+    unsigned turn;                    /* which row of a set makes room next */
+    _Alignas(64) uint32_t tags[ROWS]; /* of a set: a line of the cache; 0: free */
     struct kept_row rows[ROWS];
 };
 
@@ -183,16 +183,25 @@ void store_kept_forget_all(struct store *s)
             s->kept->rows[i].state = ROW_STALE;
 }
 
+static struct store_kept *make(void)
+{
+    struct store_kept *kept = aligned_alloc(_Alignof(struct store_kept), sizeof(*kept));
+
+    if (!kept)
+        abort();
+    memset(kept, 0, sizeof(*kept));
+    kept->waiting_max = PAGES_MAX;
+    return kept;
+}
+
 bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
                      const struct store_case *row)
 {
     struct store_kept *kept = s->kept;
     struct place place;
 
-    if (!kept) {
-        kept = s->kept = relais_zalloc(sizeof(*kept));
-        kept->waiting_max = PAGES_MAX;
-    }
+    if (!kept)
+        kept = s->kept = make();
     if (s->kept_put || !fits(row) || !find(kept, topic, dossier, &place))
         return false;
     if (place.row && place.row->state == ROW_WAITING) {
