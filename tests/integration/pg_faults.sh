@@ -51,6 +51,8 @@ sink() { clocked start "sink$1" "$relais" sink "$work/k/relais.ini" "${quick[@]}
 source 1
 wait_for 30 grep -q started "$work/source1.err" || exit 1
 source 2
+# one whose state is empty beside events would not start
+wait_for 30 grep -q 'caught up' "$work/source2.err" || exit 1
 sink 1
 sink 2
 for w in 1 2 3; do start "writer$w" python3 tests/integration/outbox.py write "$pg_url" "$w" 0 "$work/written$w"; done
