@@ -21,7 +21,7 @@ cpu_row() { # SECONDS TARGET [RUNS]
 
 # PG_PAIRS times, in turn; each but the first into a territory of its own, OTHERS and on
 from_outbox() { # ROWS_A_TRANSACTION TARGET CPU_TARGET TERRITORY OTHERS
-	local ini k seconds cpu publication=relais_${4}_essai rows=$work/outbox$1
+	local ini k publication=relais_${4}_essai runs=$work/outbox$1
 	territory=$4
 	PG_EXTRA=$'max_wal_size = 2GB\nmax_slot_wal_keep_size = -1\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || return 1
 	outbox "$work/pg$1" || return 1
@@ -35,12 +35,12 @@ from_outbox() { # ROWS_A_TRANSACTION TARGET CPU_TARGET TERRITORY OTHERS
 		"$relais" topics apply -c "$ini" >/dev/null
 		pg sql "SELECT pg_copy_logical_replication_slot('origin', 'yard'), pg_copy_logical_replication_slot('origin', 'relais_${territory}_essai')" >/dev/null
 		seconds_of "$pg_bin/pg_recvlogical" -d "$pg_url" --slot yard --start -f /dev/null \
-		    --endpos "$(pg sql 'SELECT pg_current_wal_flush_lsn()')" -o proto_version=1 -o "publication_names=$publication" >>"$rows.yard"
-		seconds_of "$relais" source "$ini" --once >>"$rows"
+		    --endpos "$(pg sql 'SELECT pg_current_wal_flush_lsn()')" -o proto_version=1 -o "publication_names=$publication" >>"$runs.yard"
+		seconds_of "$relais" source "$ini" --once >>"$runs"
 		wait_for 30 pg sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name <> 'origin'" >/dev/null
 	done
-	rate_row "outbox -> topic, $1 a transaction" "$(cut -d' ' -f1 "$rows" | median)" "$(cut -d' ' -f1 "$rows.yard" | median)" "$2" "$PG_PAIRS"
-	cpu_row "$(cut -d' ' -f2 "$rows" | median)" "$3" "$PG_PAIRS"
+	rate_row "outbox -> topic, $1 a transaction" "$(cut -d' ' -f1 "$runs" | median)" "$(cut -d' ' -f1 "$runs.yard" | median)" "$2" "$PG_PAIRS"
+	cpu_row "$(cut -d' ' -f2 "$runs" | median)" "$3" "$PG_PAIRS"
 	territory=$4
 	pg down
 }
