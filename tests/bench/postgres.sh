@@ -7,7 +7,7 @@ PG_ROWS=${PG_ROWS:-500000} PG_PAIRS=${PG_PAIRS:-3}
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 seconds_of() { # COMMAND...: seconds, CPU seconds
 	local t0=$EPOCHREALTIME
-	\time -f '%U %S' -o "$work/time" "$@" >>"$work/bench.out" 2>>"$work/bench.err" || echo "run.sh: $1 failed" >&2
+	\time -f '%U %S' -o "$work/time" "$@" >>"$work/bench.out" 2>>"$work/bench.err" || failed "$1 failed"
 	awk -v a="$t0" -v b="$EPOCHREALTIME" '{print b - a, $1 + $2}' "$work/time"
 }
 rate_row() { # NAME OURS_SECONDS YARD_SECONDS TARGET [PAIRS]
@@ -51,7 +51,7 @@ new_tables() { # INI
 	pg sql "$("$relais" sink ddl "$1" --famille payments)"
 	pg sql CHECKPOINT
 }
-arrived() { [ "$(pg sql 'SELECT count(*) FROM relais.evenement_paiement')" = "$PG_ROWS" ] || echo "run.sh: rows are missing" >&2; }
+arrived() { [ "$(pg sql 'SELECT count(*) FROM relais.evenement_paiement')" = "$PG_ROWS" ] || failed 'rows are missing'; }
 # The second one is let in while the first still reads, not after the usual 3 s. Members that
 # join in one instant wait for librdkafka's next try, 2 s later.
 one_of_two() { "$relais" sink "$1" --once -X "sink.group=$2" -X kafka.heartbeat.interval.ms=100 >>"$work/bench.out" 2>>"$work/bench.err"; }
@@ -59,7 +59,7 @@ two_sinks() { # INI GROUP: seconds
 	local t0=$EPOCHREALTIME other
 	one_of_two "$@" & other=$!
 	sleep 0.3
-	one_of_two "$@" && wait $other || echo 'run.sh: a sink failed' >&2
+	one_of_two "$@" && wait $other || failed 'a sink failed'
 	awk -v a="$t0" -v b="$EPOCHREALTIME" 'BEGIN {print b - a}'
 }
 to_table() { # TERRITORY of events that are there; PG_PAIRS times, in turn
@@ -120,7 +120,7 @@ latency() { # TERRITORY
 	pg sql "PREPARE first AS $insert; EXECUTE first('ffffffff-0000-4000-8000-000000000000', '1')"
 	t0=$EPOCHREALTIME
 	start source "$relais" source "$ini"
-	wait "${pids[latency]}" || { echo 'run.sh: latency failed' >&2; tail -n 3 "$work/latency.err" "$work/source.err" >&2; return 1; }
+	wait "${pids[latency]}" || { failed 'the latency'; tail -n 3 "$work/latency.err" "$work/source.err" >&2; return 1; }
 	unset "pids[latency]"
 	rss=$(awk '/^RssAnon/ {print $2 / 1024}' "/proc/${pids[source]}/status")
 	halt source

@@ -14,6 +14,8 @@ bin=$BUILD/bench PAIRS=${PAIRS:-9} EVENTS=${EVENTS:-1000000} DOSSIERS=${DOSSIERS
 . tests/lib.sh >/dev/null
 rows=$work/rows
 
+# a run that failed gives no figures: nothing is written at the end
+failed() { echo "run.sh: $*" >&2; touch "$work/failed"; }
 # row NAME OURS YARDSTICK RATIO UNIT TARGET PAIRS
 row() {
 	printf '%-34s %12s %12s %8s  %-12s %s\n' "$1" "$2" "$3" "$4" "$5" "$6" >&2
@@ -24,7 +26,7 @@ rate() { sed -n 's/.*rate=\([0-9.]*\).*/\1/p'; }
 # in_turn NAME UNIT TARGET RAW OURS: functions that print rate=
 in_turn() {
 	local a b k
-	"$4" >/dev/null && "$5" >/dev/null || { echo "run.sh: $1 failed" >&2; return 1; }
+	"$4" >/dev/null && "$5" >/dev/null || { failed "$1 failed"; return 1; }
 	: >"$work/a"; : >"$work/b"; : >"$work/r"
 	for k in $(seq "$PAIRS"); do
 		if [ $((k % 2)) = 1 ]; then a=$("$4" | rate); b=$("$5" | rate); else b=$("$5" | rate); a=$("$4" | rate); fi
@@ -52,7 +54,7 @@ integrate() {
 		sleep 0.05
 		[ "$(awk '{print $3}' /proc/$p/stat 2>/dev/null)" != Z ] || break
 	done
-	wait $p || echo "run.sh: the source ended with $?" >&2
+	wait $p || failed "the source ended with $?"
 	awk -v a="$t0" -v b="$EPOCHREALTIME" -v c="$last" -v m=$peak 'BEGIN {print b - a, c, m}'
 }
 integration() { # DOSSIERS IDEPARTE
@@ -96,6 +98,7 @@ conf "$work/topics.ini" </dev/null
 "$relais" topics apply -c "$work/topics.ini" >/dev/null
 integration "$DOSSIERS" 092
 . tests/bench/postgres.sh
+[ ! -e "$work/failed" ] || exit 1
 python3 - "$rows" "$BUILD/bench.json" <<'END'
 import json, sys
 keys = ("name", "ours", "yardstick", "ratio", "unit", "target", "pairs")
