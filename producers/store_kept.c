@@ -37,6 +37,13 @@ struct kept_row {
     char position[POSITION_MAX];
 };
 
+/* Both lines that it may lie on, into the cache. */
+static void fetch(const struct kept_row *r)
+{
+    __builtin_prefetch(r);
+    __builtin_prefetch(r->position + sizeof(r->position) - 1);
+}
+
 struct store_kept {
     size_t topic_count;
     char topics[TOPICS_MAX][TOPIC_LEN];
@@ -230,6 +237,17 @@ void store_kept_written(struct store *s)
         s->kept->count = 0;
 }
 
+/* Rows lie anywhere in a table that no cache holds: those that come next are asked for
+ * while one is looked at. */
+#define AHEAD 8
+
+static const struct kept_row *waiting(const struct store_kept *kept, size_t i)
+{
+    if (i + AHEAD < kept->count)
+        fetch(&kept->rows[kept->waiting[i + AHEAD]]);
+    return &kept->rows[kept->waiting[i]];
+}
+
 /* A row among those to be sorted: its topic, and the first bytes in which the cases of
  * one may differ. Another order than the tree's costs time only. */
 struct sorted_row {
@@ -251,7 +269,7 @@ static size_t common(struct store_kept *kept)
     size_t len = first->dossier_len;
 
     for (size_t i = 1; i < kept->count; i++) {
-        const struct kept_row *r = &kept->rows[kept->waiting[i]];
+        const struct kept_row *r = waiting(kept, i);
 
         if (len > r->dossier_len)
             len = r->dossier_len;
@@ -267,7 +285,7 @@ static struct sorted_row *sort(struct store_kept *kept)
     size_t from = common(kept);
 
     for (size_t i = 0; i < kept->count; i++) {
-        const struct kept_row *r = &kept->rows[kept->waiting[i]];
+        const struct kept_row *r = waiting(kept, i);
 
         sorted[i] = (struct sorted_row){r->topic, r};
         for (size_t j = from; j + 1 < from + sizeof(sorted->head); j++)
@@ -307,8 +325,11 @@ int store_put_kept(struct store *s, struct relais_error *err)
     if (code)
         return store_error(s, code, "dossier", err);
     sorted = sort(s->kept);
-    for (size_t i = 0; i < s->kept->count && !code; i++)
+    for (size_t i = 0; i < s->kept->count && !code; i++) {
+        if (i + AHEAD < s->kept->count)
+            fetch(sorted[i + AHEAD].row);
         code = put_row(cursor, s->kept->topics[sorted[i].row->topic], sorted[i].row);
+    }
     mdb_cursor_close(cursor);
     free(sorted);
     s->kept_put = code == 0;

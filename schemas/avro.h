@@ -193,13 +193,25 @@ struct relais_value *relais_avro_to_value(const struct relais_avro *schema,
 struct relais_value *relais_avro_example(const struct relais_avro *schema, bool open,
                                          struct relais_arena *arena);
 
+/* Where a field is: its name, and the fields that lead to it, the last first. */
+struct relais_avro_place {
+    const struct relais_avro_place *in; /* NULL: of the root */
+    const char *name;
+};
+/* Dotted names without indexes (contract A11). LIMIT: longer than fits. */
+#define RELAIS_AVRO_PATH_MAX 256
+int relais_avro_path(const struct relais_avro_place *place,
+                     char path[RELAIS_AVRO_PATH_MAX],
+                     struct relais_error *err) RELAIS_MUST_CHECK;
+
 /* What a caller may do with fields while a value is bound (the check stage). Called for a
  * record's field that carries relais:code, relais:rule or relais:protect and has a value
- * that is not null, before it is stored; *v may be replaced (arena). path: dotted, no
- * indexes. 0, or -1 with err set (where is completed by bind). */
+ * that is not null, before it is stored; *v may be replaced (arena). 0, or -1 with err
+ * set (where is completed by bind). */
 struct relais_avro_visit {
-    int (*field)(void *user, const struct relais_avro_field *field, const char *path,
-                 const struct relais_value **v, struct relais_error *err);
+    int (*field)(void *user, const struct relais_avro_field *field,
+                 const struct relais_avro_place *place, const struct relais_value **v,
+                 struct relais_error *err);
     void *user;
 };
 
@@ -215,12 +227,12 @@ int relais_avro_bind(const struct relais_avro *schema, const struct relais_value
                      struct relais_error *err) RELAIS_MUST_CHECK;
 
 /* Walks a struct's fields that carry relais:protect and have a value; of a list or table,
- * each item. path: dotted names without indexes
- * (contract A11). slice: the slot, to be replaced in place (arrays are first copied by
+ * each item. slot may be replaced in place (arrays are first copied by
  * relais_avro_copy). */
 int relais_avro_protected(const struct relais_avro *schema, void *data,
                           int (*each)(void *user, const struct relais_avro_field *field,
-                                      const char *path, struct relais_slice *slot,
+                                      const struct relais_avro_place *place,
+                                      struct relais_slice *slot,
                                       struct relais_error *err),
                           void *user, struct relais_error *err) RELAIS_MUST_CHECK;
 /* Do two slots of one type hold the same value? */

@@ -6,22 +6,15 @@
 
 #include <stdio.h>
 
-#define PATH_MAX_LEN    256
 #define FIELDS_ON_STACK 128
 #define CLEAR_MAX       (1u << 20) /* a structured clear text, bytes */
-
-/* The fields that lead to where a binder stands, the last first. */
-struct place {
-    const struct place *in;
-    const char *name;
-};
 
 struct binder {
     struct relais_arena *arena;
     const struct relais_avro_visit *visit;
     struct relais_error *err;
     bool defaults; /* the value is a default as a schema writes it */
-    const struct place *place;
+    const struct relais_avro_place *place;
 };
 
 static int bind(struct binder *b, const struct relais_avro_type *type,
@@ -328,31 +321,10 @@ static int bind_default(struct binder *b, const struct relais_avro_field *field,
     return rc;
 }
 
-/* Dotted names without indexes; its length, PATH_MAX_LEN or more: it does not fit. */
-static size_t write_path(const struct place *place, char path[PATH_MAX_LEN])
-{
-    size_t length = place->in ? write_path(place->in, path) : 0;
-
-    if (length >= PATH_MAX_LEN ||
-        !relais_avro_path_add(path, PATH_MAX_LEN, length, place->name))
-        return PATH_MAX_LEN;
-    return length + strlen(path + length);
-}
-
-static int visit_field(struct binder *b, const struct relais_avro_field *field,
-                       const struct relais_value **v)
-{
-    char path[PATH_MAX_LEN];
-
-    if (write_path(b->place, path) >= PATH_MAX_LEN)
-        return relais_error_set(b->err, RELAIS_E_LIMIT, NULL, "path too long");
-    return b->visit->field(b->visit->user, field, path, v, b->err);
-}
-
 static int bind_field(struct binder *b, const struct relais_avro_field *field,
                       const struct relais_value *v, void *slot, int depth)
 {
-    const struct place place = {b->place, field->name};
+    const struct relais_avro_place place = {b->place, field->name};
     int rc = 0;
 
     if (!v)
@@ -360,7 +332,7 @@ static int bind_field(struct binder *b, const struct relais_avro_field *field,
     b->place = &place;
     if (b->visit && !b->defaults && v->kind != RELAIS_VALUE_NULL &&
         (field->code || field->rule || field->protect))
-        rc = visit_field(b, field, &v);
+        rc = b->visit->field(b->visit->user, field, &place, &v, b->err);
     if (rc == 0)
         rc = bind(b, field->type, field, v, slot, depth);
     b->place = place.in;

@@ -13,21 +13,6 @@
 
 #include "schemas/avro.h"
 
-/* ".name" after the first `length` bytes of a path; "name" where there are none. false:
- * it does not fit. */
-static inline bool relais_avro_path_add(char *path, size_t size, size_t length,
-                                        const char *name)
-{
-    size_t name_len = strlen(name), dot = length != 0;
-
-    if (length + dot + name_len >= size)
-        return false;
-    if (dot)
-        path[length] = '.';
-    memcpy(path + length + dot, name, name_len + 1);
-    return true;
-}
-
 /* Where the chain of a name begins in a record's first_of_name. */
 static inline uint32_t *relais_avro_name_slot(const struct relais_avro_type *record,
                                               const char *name)

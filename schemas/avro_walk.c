@@ -1,15 +1,36 @@
 /* Walks over structs: the protected fields; deep copies. */
 #include "schemas/avro_plan.h"
 
-#define PATH_MAX_LEN 256
-
 struct walker {
-    int (*each)(void *user, const struct relais_avro_field *field, const char *path,
-                struct relais_slice *slot, struct relais_error *err);
+    int (*each)(void *user, const struct relais_avro_field *field,
+                const struct relais_avro_place *place, struct relais_slice *slot,
+                struct relais_error *err);
     void *user;
     struct relais_error *err;
-    char path[PATH_MAX_LEN];
+    const struct relais_avro_place *place;
 };
+
+/* Length of what was written; RELAIS_AVRO_PATH_MAX or more: it does not fit. */
+static size_t write_path(const struct relais_avro_place *place,
+                         char path[RELAIS_AVRO_PATH_MAX])
+{
+    size_t length = place->in ? write_path(place->in, path) : 0;
+    size_t name_len = strlen(place->name);
+
+    if (length && length < RELAIS_AVRO_PATH_MAX)
+        path[length++] = '.';
+    if (length + name_len < RELAIS_AVRO_PATH_MAX)
+        memcpy(path + length, place->name, name_len + 1);
+    return length + name_len;
+}
+
+int relais_avro_path(const struct relais_avro_place *place,
+                     char path[RELAIS_AVRO_PATH_MAX], struct relais_error *err)
+{
+    return write_path(place, path) < RELAIS_AVRO_PATH_MAX
+               ? 0
+               : relais_error_set(err, RELAIS_E_LIMIT, place->name, "path too long");
+}
 
 /* field: the protected one that slot is a value of, or NULL. */
 static int walk(struct walker *w, const struct relais_avro_type *type,
@@ -20,17 +41,15 @@ static int walk_record(struct walker *w, const struct relais_avro_type *type, ch
 {
     for (uint32_t i = 0; data && i < type->count; i++) {
         const struct relais_avro_field *field = &type->fields[i];
-        size_t length;
+        const struct relais_avro_place place = {w->place, field->name};
         int rc;
 
         if (!field->protect && !field->type->protects)
             continue;
-        length = strlen(w->path);
-        if (!relais_avro_path_add(w->path, sizeof(w->path), length, field->name))
-            return relais_error_set(w->err, RELAIS_E_LIMIT, field->name, "path too long");
+        w->place = &place;
         rc = walk(w, field->type, field->protect ? field : NULL, data + field->offset,
                   depth + 1);
-        w->path[length] = '\0';
+        w->place = place.in;
         if (rc)
             return rc;
     }
@@ -74,13 +93,14 @@ static int walk(struct walker *w, const struct relais_avro_type *type,
     struct relais_slice *text = slot;
 
     if (depth > RELAIS_AVRO_DEPTH_MAX)
-        return relais_error_set(w->err, RELAIS_E_LIMIT, w->path, "deeper than 64");
+        return relais_error_set(w->err, RELAIS_E_LIMIT, w->place ? w->place->name : NULL,
+                                "deeper than 64");
     switch (type->kind) {
     case RELAIS_AVRO_BYTES:
     case RELAIS_AVRO_STRING:
         if (!field || !text->ptr)
             return 0;
-        return w->each(w->user, field, w->path, text, w->err);
+        return w->each(w->user, field, w->place, text, w->err);
     case RELAIS_AVRO_ARRAY:
     case RELAIS_AVRO_MAP:
         return walk_items(w, type, field, slot, depth);
@@ -95,7 +115,8 @@ static int walk(struct walker *w, const struct relais_avro_type *type,
 
 int relais_avro_protected(const struct relais_avro *schema, void *data,
                           int (*each)(void *user, const struct relais_avro_field *field,
-                                      const char *path, struct relais_slice *slot,
+                                      const struct relais_avro_place *place,
+                                      struct relais_slice *slot,
                                       struct relais_error *err),
                           void *user, struct relais_error *err)
 {

@@ -38,15 +38,11 @@ void relais_check_warn(struct relais_checked *checked, enum relais_code code,
     }
 }
 
-int relais_check_code(const struct relais_checker *checker,
-                      struct relais_checked *checked, const char *variable, bool park,
-                      const char *where, struct relais_slice code, int32_t day,
-                      struct relais_error *err)
+static int unknown_code(struct relais_checked *checked, const char *variable, bool park,
+                        const char *where, struct relais_error *err)
 {
     char text[96];
 
-    if (relais_codes_valid(checker->codes, variable, code, day))
-        return 0;
     snprintf(text, sizeof(text), "not in the list %s on the event's day", variable);
     if (park)
         return relais_error_set(err, RELAIS_E_CODE_UNKNOWN, where, "%s", text);
@@ -54,22 +50,50 @@ int relais_check_code(const struct relais_checker *checker,
     return 0;
 }
 
+int relais_check_code(const struct relais_checker *checker,
+                      struct relais_checked *checked, const char *variable, bool park,
+                      const char *where, struct relais_slice code, int32_t day,
+                      struct relais_error *err)
+{
+    return relais_codes_valid(checker->codes, variable, code, day)
+               ? 0
+               : unknown_code(checked, variable, park, where, err);
+}
+
+/* The visits of fields, where err->where is not set: bind says it, with indexes. */
+static int check_code(struct checking *c, const struct relais_avro_field *field,
+                      const struct relais_avro_place *place, struct relais_slice text,
+                      struct relais_error *err)
+{
+    char path[RELAIS_AVRO_PATH_MAX];
+
+    if (relais_codes_valid(c->checker->codes, field->code, text, c->day))
+        return 0;
+    return relais_avro_path(place, path, err) ||
+                   unknown_code(c->out, field->code, field->code_park, path, err)
+               ? -1
+               : 0;
+}
+
 static int check_rule(struct checking *c, const struct relais_avro_field *field,
-                      const char *path, struct relais_slice text,
+                      const struct relais_avro_place *place, struct relais_slice text,
                       struct relais_error *err)
 {
     const struct relais_rule *rule = relais_rule_find(field->rule);
+    char path[RELAIS_AVRO_PATH_MAX];
 
     if (!rule)
-        return relais_error_set(err, RELAIS_E_BUG, path, "no rule %s", field->rule);
+        return relais_error_set(err, RELAIS_E_BUG, NULL, "no rule %s", field->rule);
     switch (rule->check(text)) {
     case RELAIS_RULE_OK:
         break;
     case RELAIS_RULE_WARN:
+        if (relais_avro_path(place, path, err))
+            return -1;
         relais_check_warn(c->out, RELAIS_E_FIELD_RULE, path, rule->name);
         break;
     case RELAIS_RULE_PARK:
-        return relais_error_set(err, RELAIS_E_FIELD_RULE, path, "breaks the rule %s",
+        return relais_error_set(err, RELAIS_E_FIELD_RULE, NULL, "breaks the rule %s",
                                 rule->name);
     }
     return 0;
@@ -85,90 +109,95 @@ static const struct relais_value *new_text(struct relais_arena *arena,
     return v;
 }
 
+static bool is_case(const struct relais_avro_place *place)
+{
+    return place->in && !place->in->in && !strcmp(place->name, "dossier") &&
+           !strcmp(place->in->name, "entete");
+}
+
 /* A canonical text becomes its pseudonym; the case's own was made before. */
 static int pseudonymise(struct checking *c, const struct relais_avro_field *field,
-                        const char *path, const struct relais_value **v,
-                        struct relais_error *err)
+                        const struct relais_avro_place *place,
+                        const struct relais_value **v, struct relais_error *err)
 {
     char pseudonym[RELAIS_PSEUDONYM_LEN + 1];
     struct relais_slice text = relais_slice_trim((*v)->text);
 
-    if (!strcmp(path, "entete.dossier")) {
+    if (is_case(place)) {
         *v = new_text(c->arena, c->case_pseudonym);
-        return *v ? 0 : full(err, path);
+        return *v ? 0 : full(err, NULL);
     }
     if (!text.len || !field->genre)
-        return relais_error_set(err, RELAIS_E_FIELD_MISSING, path,
+        return relais_error_set(err, RELAIS_E_FIELD_MISSING, NULL,
                                 "nothing to pseudonymise");
     if (field->genre[0] == 'p' &&
         (text.len < 4 || (memcmp(text.ptr, "nir:", 4) && memcmp(text.ptr, "ec:", 3) &&
                           memcmp(text.ptr, "ed:", 3))))
-        return relais_error_set(err, RELAIS_E_FIELD_RULE, path,
+        return relais_error_set(err, RELAIS_E_FIELD_RULE, NULL,
                                 "a person is named nir:..., ec:... or ed:...");
     if (relais_pseudonym(c->checker->ring, field->genre[0], text, pseudonym, err))
         return -1;
     text = relais_arena_slice(c->arena, relais_slice_str(pseudonym));
     *v = text.ptr ? new_text(c->arena, text) : NULL;
-    return *v ? 0 : full(err, path);
+    return *v ? 0 : full(err, NULL);
 }
 
 /* One text under a field's attributes; *v may be replaced. */
 static int visit_text(struct checking *c, const struct relais_avro_field *field,
-                      const char *path, const struct relais_value **v,
-                      struct relais_error *err)
+                      const struct relais_avro_place *place,
+                      const struct relais_value **v, struct relais_error *err)
 {
     struct relais_slice text = (*v)->text;
 
-    if (field->code && relais_check_code(c->checker, c->out, field->code,
-                                         field->code_park, path, text, c->day, err))
+    if (field->code && check_code(c, field, place, text, err))
         return -1;
-    if (field->rule && check_rule(c, field, path, text, err))
+    if (field->rule && check_rule(c, field, place, text, err))
         return -1;
     if (field->protect && !strcmp(field->protect, "pseudonymise"))
-        return pseudonymise(c, field, path, v, err);
+        return pseudonymise(c, field, place, v, err);
     return 0;
 }
 
 static int visit_texts(struct checking *c, const struct relais_avro_field *field,
-                       const char *path, const struct relais_value **v,
-                       struct relais_error *err)
+                       const struct relais_avro_place *place,
+                       const struct relais_value **v, struct relais_error *err)
 {
     struct relais_value *list =
         relais_value_add(c->arena, NULL, NULL, RELAIS_VALUE_ARRAY);
 
     if (!list)
-        return full(err, path);
+        return full(err, NULL);
     for (const struct relais_value *item = (*v)->child; item; item = item->next) {
         const struct relais_value *one = item;
 
         if (item->kind != RELAIS_VALUE_STRING)
-            return relais_error_set(err, RELAIS_E_FIELD_TYPE, path, "a list of texts");
-        if (visit_text(c, field, path, &one, err))
+            return relais_error_set(err, RELAIS_E_FIELD_TYPE, NULL, "a list of texts");
+        if (visit_text(c, field, place, &one, err))
             return -1;
         if (relais_value_add_string(c->arena, list, NULL, one->text))
-            return full(err, path);
+            return full(err, NULL);
     }
     *v = list;
     return 0;
 }
 
 static int visit_field(void *user, const struct relais_avro_field *field,
-                       const char *path, const struct relais_value **v,
-                       struct relais_error *err)
+                       const struct relais_avro_place *place,
+                       const struct relais_value **v, struct relais_error *err)
 {
     struct checking *c = user;
     int rc = 0;
 
     if (field->protect && !strcmp(field->protect, "drop")) {
         *v = relais_value_add(c->arena, NULL, NULL, RELAIS_VALUE_NULL);
-        return *v ? 0 : full(err, path);
+        return *v ? 0 : full(err, NULL);
     }
     if (!field->code && !field->rule && !field->protect)
         return 0;
     if ((*v)->kind == RELAIS_VALUE_STRING)
-        rc = visit_text(c, field, path, v, err);
+        rc = visit_text(c, field, place, v, err);
     else if ((*v)->kind == RELAIS_VALUE_ARRAY)
-        rc = visit_texts(c, field, path, v, err);
+        rc = visit_texts(c, field, place, v, err);
     if (rc)
         err->where[0] = '\0'; /* bind says where, with indexes */
     return rc;

@@ -28,14 +28,18 @@ static bool encrypted(const struct relais_avro_field *field)
     return !strcmp(field->protect, "encrypt");
 }
 
-static int seal_field(void *user, const struct relais_avro_field *field, const char *path,
-                      struct relais_slice *slot, struct relais_error *err)
+static int seal_field(void *user, const struct relais_avro_field *field,
+                      const struct relais_avro_place *place, struct relais_slice *slot,
+                      struct relais_error *err)
 {
     struct sealing *s = user;
     enum relais_usage usage;
+    char path[RELAIS_AVRO_PATH_MAX];
 
     if (!encrypted(field) || !slot->ptr)
         return 0;
+    if (relais_avro_path(place, path, err))
+        return -1;
     if (!field->key || !relais_usage_parse(relais_slice_str(field->key), &usage))
         return relais_error_set(err, RELAIS_E_BUG, path, "no relais:cle");
     return relais_seal(s->ring, usage, s->id, path, *slot, s->arena, slot, err);
@@ -57,14 +61,18 @@ void *relais_check_seal(const struct relais_checker *checker,
     return data;
 }
 
-static int open_field(void *user, const struct relais_avro_field *field, const char *path,
-                      struct relais_slice *slot, struct relais_error *err)
+static int open_field(void *user, const struct relais_avro_field *field,
+                      const struct relais_avro_place *place, struct relais_slice *slot,
+                      struct relais_error *err)
 {
     struct sealing *s = user;
+    char path[RELAIS_AVRO_PATH_MAX];
     int rc;
 
     if (!encrypted(field) || !slot->ptr)
         return 0;
+    if (relais_avro_path(place, path, err))
+        return -1;
     rc = s->ring ? relais_unseal(s->ring, s->id, path, *slot, s->arena, slot, err) : 1;
     if (rc > 0)
         s->closed++;

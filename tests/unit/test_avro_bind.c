@@ -235,12 +235,15 @@ struct seen {
     struct relais_arena *arena;
 };
 
-static int visit(void *user, const struct relais_avro_field *field, const char *path,
-                 const struct relais_value **v, struct relais_error *err)
+static int visit(void *user, const struct relais_avro_field *field,
+                 const struct relais_avro_place *place, const struct relais_value **v,
+                 struct relais_error *err)
 {
     struct seen *seen = user;
     struct relais_value *other;
+    char path[RELAIS_AVRO_PATH_MAX];
 
+    assert_int_equal(relais_avro_path(place, path, err), 0);
     assert_int_equal(relais_buf_printf(&seen->log, "%s ", path), 0);
     if (!field->genre)
         return 0;
@@ -281,9 +284,13 @@ static void test_avro_bind_shows_each_value_given_and_takes_the_one_put(void **s
     relais_buf_release(&seen.log);
 }
 
-static int protect(void *user, const struct relais_avro_field *field, const char *path,
-                   struct relais_slice *slot, struct relais_error *err)
+static int protect(void *user, const struct relais_avro_field *field,
+                   const struct relais_avro_place *place, struct relais_slice *slot,
+                   struct relais_error *err)
 {
+    char path[RELAIS_AVRO_PATH_MAX];
+
+    assert_int_equal(relais_avro_path(place, path, err), 0);
     assert_int_equal(relais_buf_printf(user, "%s=%.*s ", path, (int)slot->len, slot->ptr),
                      0);
     *slot = relais_slice_str(field->protect);
