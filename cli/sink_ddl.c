@@ -123,12 +123,7 @@ static void put_comment(void *user, const char *name, const char *type, const ch
 
 static const char *key_type(const struct relais_contract *contract)
 {
-    const struct relais_avro_type *root = relais_avro_root(contract->schema);
-
-    for (uint32_t i = 0; i < root->count; i++)
-        if (strcmp(root->fields[i].name, contract->id_field) == 0)
-            return sql_type(&root->fields[i], root->fields[i].type);
-    return "text";
+    return sql_type(contract->id, contract->id->type);
 }
 
 static void put_list(const struct ddl *d, const struct relais_contract *contract,
@@ -141,12 +136,12 @@ static void put_list(const struct ddl *d, const struct relais_contract *contract
     snprintf(name, sizeof(name), "%s_%s", table, field->name);
     printf("\nCREATE TABLE %s.%s (\n    %s %s NOT NULL REFERENCES %s.%s ON DELETE "
            "CASCADE,\n    ordre integer NOT NULL,\n",
-           d->schema, name, contract->id_field, key_type(contract), d->schema, table);
+           d->schema, name, contract->id->name, key_type(contract), d->schema, table);
     if (item->kind == RELAIS_AVRO_RECORD)
         columns(item, "", true, put_column, NULL);
     else
         printf("    valeur %s,\n", sql_type(NULL, item));
-    printf("    PRIMARY KEY (%s, ordre)\n);\n", contract->id_field);
+    printf("    PRIMARY KEY (%s, ordre)\n);\n", contract->id->name);
     if (item->kind == RELAIS_AVRO_RECORD)
         columns(item, "", true, put_comment, &comment);
 }
@@ -159,9 +154,9 @@ static void put_contract(const struct ddl *d, const struct relais_contract *cont
 
     pg_target_table_name(contract->name, table);
     printf("\n-- %s\nCREATE TABLE %s.%s (\n", contract->name, d->schema, table);
-    columns(root, "", false, put_column, (void *)(uintptr_t)contract->id_field);
+    columns(root, "", false, put_column, (void *)(uintptr_t)contract->id->name);
     printf("    PRIMARY KEY (%s)\n);\nCREATE INDEX ON %s.%s (entete_dossier);\n",
-           contract->id_field, d->schema, table);
+           contract->id->name, d->schema, table);
     columns(root, "", false, put_comment, &comment);
     for (uint32_t i = 0; i < root->count; i++)
         if (is_list(root->fields[i].type))
@@ -169,9 +164,9 @@ static void put_contract(const struct ddl *d, const struct relais_contract *cont
     if (!d->history)
         return;
     printf("\nCREATE TABLE %s.%s_historique (\n", d->schema, table);
-    columns(root, "", false, put_column, (void *)(uintptr_t)contract->id_field);
+    columns(root, "", false, put_column, (void *)(uintptr_t)contract->id->name);
     printf("    PRIMARY KEY (entete_id)\n);\nCREATE INDEX ON %s.%s_historique (%s);\n",
-           d->schema, table, contract->id_field);
+           d->schema, table, contract->id->name);
 }
 
 /* connectors/pg_completeness.h */

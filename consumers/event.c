@@ -92,13 +92,16 @@ static struct event_schema *describe(const struct event_schemas *schemas, int32_
     es->unreadable.code = RELAIS_E_OK;
     if (es->schema != writer && !same_form(writer, es->schema))
         es->resolution = relais_avro_resolution_new(writer, es->schema, &es->unreadable);
-    es->as = (struct relais_contract){.name = name ? name : "",
-                                      .family = contract ? contract->family : "",
-                                      .object = contract ? contract->object : "",
-                                      .id_field = contract ? contract->id_field : NULL,
-                                      .text = relais_avro_text(es->schema),
-                                      .schema = es->schema,
-                                      .size = relais_avro_root(es->schema)->size};
+    es->as = (struct relais_contract){
+        .name = name ? name : "",
+        .family = contract ? contract->family : "",
+        .object = contract ? contract->object : "",
+        .id = contract
+                  ? relais_avro_field(relais_avro_root(es->schema), contract->id->name)
+                  : NULL,
+        .text = relais_avro_text(es->schema),
+        .schema = es->schema,
+        .size = relais_avro_root(es->schema)->size};
     find_offsets(es);
     es->opens = contract && es->id_offset == id_offset_of(contract);
     return es;

@@ -182,9 +182,11 @@ int32_t relais_paris_day(int64_t instant_us)
 {
     int64_t micros;
     int32_t days = utc_day(instant_us, &micros);
-    bool summer = is_summer(days, micros, HOUR_US, HOUR_US);
 
-    return days + (micros + (summer ? 2 : 1) * HOUR_US >= DAY_US);
+    if (micros < DAY_US - 2 * HOUR_US) /* of one day in summer and winter */
+        return days;
+    return days +
+           (micros >= DAY_US - HOUR_US || is_summer(days, micros, HOUR_US, HOUR_US));
 }
 
 static void put_digits(char *out, int n, int count)

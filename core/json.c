@@ -170,8 +170,9 @@ static const char *plain_end(const char *at, const char *end)
     return at;
 }
 
-/* A text after its opening quote; ptr NULL: failed. Escapes never grow a text. */
-static struct relais_slice parse_text(struct json *js)
+/* A text after its opening quote; ptr NULL: failed. Escapes never grow a text, and alone
+ * make a NUL. */
+static struct relais_slice parse_text(struct json *js, bool member_name)
 {
     struct relais_slice whole = {js->at, (size_t)(plain_end(js->at, js->end) - js->at)};
     const char *quote;
@@ -216,6 +217,10 @@ static struct relais_slice parse_text(struct json *js)
     }
     js->at = quote + 1;
     *to = '\0';
+    if (member_name && memchr(data, '\0', (size_t)(to - data))) {
+        fail(js, RELAIS_E_JSON_INVALID, "NUL in a member name");
+        return RELAIS_SLICE_NULL;
+    }
     return (struct relais_slice){data, (size_t)(to - data)};
 }
 
@@ -372,11 +377,9 @@ static bool parse_member(struct json *js, struct relais_value *rec)
     skip_blank(js);
     if (!take(js, '"'))
         return fail(js, RELAIS_E_JSON_INVALID, "member name expected");
-    name = parse_text(js);
+    name = parse_text(js, true);
     if (!name.ptr)
         return false;
-    if (memchr(name.ptr, '\0', name.len))
-        return fail(js, RELAIS_E_JSON_INVALID, "NUL in a member name");
     skip_blank(js);
     if (!take(js, ':'))
         return fail(js, RELAIS_E_JSON_INVALID, "':' expected");
@@ -424,7 +427,7 @@ static bool parse_into(struct json *js, struct relais_value *v)
     case '"':
         js->at++;
         v->kind = RELAIS_VALUE_STRING;
-        v->text = parse_text(js);
+        v->text = parse_text(js, false);
         return v->text.ptr != NULL;
     case 't':
     case 'f':

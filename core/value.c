@@ -4,12 +4,11 @@ struct relais_value *relais_value_add(struct relais_arena *arena,
                                       struct relais_value *into, const char *name,
                                       enum relais_value_kind kind)
 {
-    struct relais_value *v = relais_arena_zalloc(arena, sizeof(*v));
+    struct relais_value *v = relais_arena_alloc(arena, sizeof(*v));
 
     if (!v)
         return NULL;
-    v->kind = kind;
-    v->name = name;
+    *v = (struct relais_value){.kind = kind, .name = name};
     if (!into)
         return v;
     if (into->last)

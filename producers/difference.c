@@ -264,12 +264,12 @@ static int drop_rekeyed(struct difference *d, const struct difference_target *t,
 static void set_changements(const struct relais_contract *contract, void *data,
                             const struct relais_slice *changes, size_t count)
 {
-    const struct relais_avro_type *root = relais_avro_root(contract->schema);
+    const struct relais_avro_field *field =
+        relais_avro_field(relais_avro_root(contract->schema), "changements");
 
-    for (uint32_t i = 0; i < root->count; i++)
-        if (strcmp(root->fields[i].name, "changements") == 0)
-            *(struct relais_array *)(void *)((char *)data + root->fields[i].offset) =
-                (struct relais_array){changes, count};
+    if (field)
+        *(struct relais_array *)(void *)((char *)data + field->offset) =
+            (struct relais_array){changes, count};
 }
 
 static int make_id(struct difference *d, const struct relais_checked *checked,
@@ -463,12 +463,12 @@ int difference_take(struct difference *d, const struct difference_target *target
 
 static void clear_previous_state(const struct relais_contract *contract, void *data)
 {
-    const struct relais_avro_type *root = relais_avro_root(contract->schema);
+    const struct relais_avro_field *before =
+        relais_avro_field(relais_avro_root(contract->schema), "etat_precedent");
 
     set_changements(contract, data, NULL, 0);
-    for (uint32_t i = 0; i < root->count; i++)
-        if (strcmp(root->fields[i].name, "etat_precedent") == 0)
-            memset((char *)data + root->fields[i].offset, 0, root->fields[i].type->size);
+    if (before)
+        memset((char *)data + before->offset, 0, before->type->size);
 }
 
 int difference_renvoi(struct difference *d, const struct difference_target *target,

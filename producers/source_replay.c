@@ -25,18 +25,6 @@ static bool is_renvoi(struct relais_slice depot)
     return depot.len > strlen(RENVOI) && memcmp(depot.ptr, RENVOI, strlen(RENVOI)) == 0;
 }
 
-static struct relais_slice object_of(const struct relais_contract *contract,
-                                     const void *data)
-{
-    const struct relais_avro_type *root = relais_avro_root(contract->schema);
-
-    for (uint32_t i = 0; i < root->count; i++)
-        if (strcmp(root->fields[i].name, contract->id_field) == 0)
-            return *(const struct relais_slice *)(const void *)((const char *)data +
-                                                                root->fields[i].offset);
-    return RELAIS_SLICE_NULL;
-}
-
 /* Blocks of a file are numbered; what was read in a log has a place with a slash. */
 static bool of_log(const struct entete *entete)
 {
@@ -95,7 +83,7 @@ static int put_object(struct replay *r, const struct source_contract *c,
                       struct relais_error *err)
 {
     const struct entete *entete = data;
-    struct relais_slice object = object_of(c->target.contract, data);
+    struct relais_slice object = relais_contract_object(c->target.contract, data);
     struct store_object row;
     struct store_order order;
     bool found;

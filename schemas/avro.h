@@ -148,6 +148,9 @@ struct relais_avro *relais_avro_new(struct relais_slice text,
                                     struct relais_error *err) RELAIS_MUST_CHECK;
 void relais_avro_free(struct relais_avro *schema);
 const struct relais_avro_type *relais_avro_root(const struct relais_avro *schema);
+/* A record's field; NULL: it has none of that name, or is no record. */
+const struct relais_avro_field *relais_avro_field(const struct relais_avro_type *record,
+                                                  const char *name);
 struct relais_slice
 relais_avro_text(const struct relais_avro *schema); /* as given, byte for byte */
 

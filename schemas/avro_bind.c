@@ -243,14 +243,15 @@ static uint32_t field_number(const struct relais_avro_type *type, const char *na
                              uint32_t last)
 {
     uint32_t at = __atomic_load_n(&type->given_after[last], __ATOMIC_RELAXED);
+    const struct relais_avro_field *field;
 
     if (at && strcmp(type->fields[at - 1].name, name) == 0)
         return at;
-    at = *relais_avro_name_slot(type, name);
-    while (at && strcmp(type->fields[at - 1].name, name) != 0)
-        at = type->fields[at - 1].next_of_name;
-    if (at)
-        __atomic_store_n(&type->given_after[last], at, __ATOMIC_RELAXED);
+    field = relais_avro_field(type, name);
+    if (!field)
+        return 0;
+    at = (uint32_t)(field - type->fields) + 1;
+    __atomic_store_n(&type->given_after[last], at, __ATOMIC_RELAXED);
     return at;
 }
 

@@ -150,6 +150,16 @@ bool relais_avro_index_names(struct relais_avro_type *type,
     return type->first_of_name && type->given_after;
 }
 
+const struct relais_avro_field *relais_avro_field(const struct relais_avro_type *record,
+                                                  const char *name)
+{
+    uint32_t at = record->first_of_name ? *relais_avro_name_slot(record, name) : 0;
+
+    while (at && strcmp(record->fields[at - 1].name, name) != 0)
+        at = record->fields[at - 1].next_of_name;
+    return at ? &record->fields[at - 1] : NULL;
+}
+
 void relais_avro_finish_types(struct relais_avro *schema)
 {
     for (uint32_t i = 0; i < schema->type_count; i++)

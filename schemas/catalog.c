@@ -49,6 +49,7 @@ static void add(const struct relais_embedded *file)
     struct relais_contract *contract = &entry->contract;
     struct relais_slice text = {file->data, file->len};
     const struct relais_avro_type *root;
+    bool control;
 
     contract->schema = relais_avro_new(text, NULL);
     if (!contract->schema || entry_count == CONTRACTS_MAX)
@@ -64,11 +65,15 @@ static void add(const struct relais_embedded *file)
     name_family(file->name, entry->family);
     contract->object = entry->object;
     contract->family = entry->family;
-    contract->id_field = entry->object;
-    if (strcmp(entry->family, "control") == 0)
-        contract->id_field = "depot";
-    else if (!entry->family[0])
-        contract->id_field = "id";
+    control = strcmp(entry->family, "control") == 0;
+    contract->id = relais_avro_field(root, control            ? "depot"
+                                           : entry->family[0] ? entry->object
+                                                              : "id");
+    if (!contract->id)
+        abort();
+    contract->fait = relais_avro_field(root, control ? "issue" : "fait");
+    if (contract->fait && contract->fait->type->kind != RELAIS_AVRO_ENUM)
+        contract->fait = NULL;
     entry_count++;
 }
 
@@ -96,6 +101,13 @@ const struct relais_contract *relais_catalog_find(const char *name)
             in_family++;
         }
     return in_family == 1 ? of_family : NULL;
+}
+
+struct relais_slice relais_contract_object(const struct relais_contract *contract,
+                                           const void *data)
+{
+    return *(const struct relais_slice *)(const void *)((const char *)data +
+                                                        contract->id->offset);
 }
 
 int relais_catalog_topic(const struct relais_contract *contract, const char *territory,

@@ -13,8 +13,8 @@ struct relais_contract {
         *family; /* "eligibility", "placements", "payments", "control"; "" for Parcage */
     const char *object; /* "droit", "mesure", "paiement", "indu", "controle", "parcage":
                            ce_type's third word */
-    const char
-        *id_field; /* top-level field that names the object: "droit"; control: "depot" */
+    const struct relais_avro_field *id; /* names the object: "droit"; control: "depot" */
+    const struct relais_avro_field *fait; /* enum, says what happened; NULL: none does */
     struct relais_slice text;
     const struct relais_avro *schema;
     size_t size; /* bytes of its struct */
@@ -25,6 +25,9 @@ struct relais_contract {
 const struct relais_contract *relais_catalog_find(const char *name);
 /* i-th; NULL past the end. */
 const struct relais_contract *relais_catalog_at(size_t i);
+/* What the id field of a struct says. */
+struct relais_slice relais_contract_object(const struct relais_contract *contract,
+                                           const void *data);
 /* "dep93.eligibility.v1" into out. */
 int relais_catalog_topic(const struct relais_contract *contract, const char *territory,
                          char *out, size_t out_len) RELAIS_MUST_CHECK;

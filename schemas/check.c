@@ -315,7 +315,7 @@ static int complete_fact_id(const struct relais_record *rec,
                             struct relais_arena *arena, struct relais_error *err)
 {
     struct relais_slice object =
-        relais_slice_trim(relais_value_text(value, contract->id_field));
+        relais_slice_trim(relais_value_text(value, contract->id->name));
     const struct relais_value *when = relais_value_get(entete, "constate_le");
     struct relais_slice natural[3] = {RELAIS_SLICE("publish"), RELAIS_SLICE_NULL};
     size_t natural_count = 2;
@@ -328,7 +328,7 @@ static int complete_fact_id(const struct relais_record *rec,
                                       "not a uuid");
 
     if (!relais_uuid_is(object))
-        return relais_error_set(err, RELAIS_E_FIELD_MISSING, contract->id_field,
+        return relais_error_set(err, RELAIS_E_FIELD_MISSING, contract->id->name,
                                 "the object's id, a uuid, is required");
     if (rec->observed_us) {
         natural[0] = RELAIS_SLICE("journal");
@@ -427,18 +427,6 @@ static int32_t event_day(const struct relais_record *rec,
     return 0;
 }
 
-static struct relais_slice object_of(const struct relais_contract *contract,
-                                     const void *data)
-{
-    const struct relais_avro_type *root = relais_avro_root(contract->schema);
-
-    for (uint32_t i = 0; i < root->count; i++)
-        if (!strcmp(root->fields[i].name, contract->id_field))
-            return *(const struct relais_slice *)((const char *)data +
-                                                  root->fields[i].offset);
-    return RELAIS_SLICE_NULL;
-}
-
 static int bind(struct checking *c, const struct relais_contract *contract,
                 const struct relais_value *value, struct relais_error *err)
 {
@@ -452,7 +440,7 @@ static int bind(struct checking *c, const struct relais_contract *contract,
     c->out->contract = contract;
     c->out->data = data;
     c->out->dossier = ((const struct entete *)data)->dossier;
-    c->out->object = object_of(contract, data);
+    c->out->object = relais_contract_object(contract, data);
     return 0;
 }
 

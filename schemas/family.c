@@ -29,15 +29,9 @@ int relais_family_check_snapshots(const struct relais_family *family,
 
 const char *relais_family_fait(const struct relais_contract *contract, const void *data)
 {
-    const struct relais_avro_type *root = relais_avro_root(contract->schema);
-    const char *name = strcmp(contract->family, "control") ? "fait" : "issue";
+    const struct relais_avro_field *fait = contract->fait;
 
-    for (uint32_t i = 0; i < root->count; i++) {
-        const struct relais_avro_field *field = &root->fields[i];
-
-        if (!strcmp(field->name, name) && field->type->kind == RELAIS_AVRO_ENUM)
-            return field->type
-                ->symbols[*(const int32_t *)((const char *)data + field->offset)];
-    }
-    return "";
+    return fait ? fait->type->symbols[*(
+                      const int32_t *)(const void *)((const char *)data + fait->offset)]
+                : "";
 }

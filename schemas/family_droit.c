@@ -250,18 +250,12 @@ static bool compared(const char *field)
 static const struct relais_avro_type *type_of(const char *field)
 {
     const struct relais_contract *contract = relais_catalog_find("EvenementDroit");
-    const struct relais_avro_type *root = relais_avro_root(contract->schema);
+    const struct relais_avro_type *type =
+        relais_avro_field(relais_avro_root(contract->schema), field)->type;
 
-    for (uint32_t i = 0; i < root->count; i++) {
-        const struct relais_avro_type *type = root->fields[i].type;
-
-        if (strcmp(root->fields[i].name, field))
-            continue;
-        return type->kind == RELAIS_AVRO_UNION && type->null_branch >= 0
-                   ? type->branches[1 - type->null_branch]
-                   : type;
-    }
-    return NULL;
+    return type->kind == RELAIS_AVRO_UNION && type->null_branch >= 0
+               ? type->branches[1 - type->null_branch]
+               : type;
 }
 
 /* Is the item, as a whole, among the array's? */

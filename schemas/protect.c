@@ -5,15 +5,8 @@
 /* The id under which a struct's fields are sealed: entete.id, of a Parcage its own. */
 static struct relais_slice id_of(const struct relais_contract *contract, const void *data)
 {
-    const struct relais_avro_type *root = relais_avro_root(contract->schema);
-
-    if (contract->family[0])
-        return ((const struct entete *)data)->id;
-    for (uint32_t i = 0; i < root->count; i++)
-        if (!strcmp(root->fields[i].name, "id"))
-            return *(const struct relais_slice *)((const char *)data +
-                                                  root->fields[i].offset);
-    return RELAIS_SLICE_NULL;
+    return contract->family[0] ? ((const struct entete *)data)->id
+                               : relais_contract_object(contract, data);
 }
 
 struct sealing {

@@ -33,10 +33,10 @@ static void test_avro_catalog_names_what_each_contract_is_about(void **state)
             fail_msg("%s: not in the catalog", rows[i].name);
         assert_string_equal(c->family, rows[i].family);
         assert_string_equal(c->object, rows[i].object);
-        assert_string_equal(c->id_field, rows[i].id_field);
+        assert_string_equal(c->id->name, rows[i].id_field);
         root = relais_avro_root(c->schema);
         for (uint32_t j = 0; j < root->count; j++)
-            found = found || strcmp(root->fields[j].name, c->id_field) == 0;
+            found = found || strcmp(root->fields[j].name, c->id->name) == 0;
         assert_true(found);
         assert_int_equal(c->size, root->size);
     }
