@@ -126,15 +126,14 @@ static struct kept_row *make_room(struct store_kept *kept, const struct place *p
     return r;
 }
 
-static bool fits(const struct store_case *row)
+static size_t position_len(const struct store_case *row)
 {
-    return strnlen(row->position, sizeof(row->position)) <= POSITION_MAX;
+    return strnlen(row->position, sizeof(row->position));
 }
 
-static void fill(struct kept_row *r, const struct store_case *row)
+/* len: of its position, POSITION_MAX at most. */
+static void fill(struct kept_row *r, const struct store_case *row, size_t len)
 {
-    size_t len = strnlen(row->position, POSITION_MAX);
-
     r->sequence = row->sequence;
     r->observed_us = row->observed_us;
     r->position_len = (unsigned char)len;
@@ -163,14 +162,16 @@ void store_kept_read(struct store *s, const char *topic, struct relais_slice dos
                      const struct store_case *row)
 {
     struct place place;
+    size_t len = position_len(row);
 
-    if (!s->kept || s->write || !fits(row) || !find(s->kept, topic, dossier, &place))
+    if (!s->kept || s->write || len > POSITION_MAX ||
+        !find(s->kept, topic, dossier, &place))
         return;
     if (!place.row)
         place.row = make_room(s->kept, &place, dossier);
     if (!place.row)
         return;
-    fill(place.row, row);
+    fill(place.row, row, len);
     place.row->state = ROW_CLEAN;
 }
 
@@ -206,13 +207,14 @@ bool store_keep_case(struct store *s, const char *topic, struct relais_slice dos
 {
     struct store_kept *kept = s->kept;
     struct place place;
+    size_t len = position_len(row);
 
     if (!kept)
         kept = s->kept = make();
-    if (s->kept_put || !fits(row) || !find(kept, topic, dossier, &place))
+    if (s->kept_put || len > POSITION_MAX || !find(kept, topic, dossier, &place))
         return false;
     if (place.row && place.row->state == ROW_WAITING) {
-        fill(place.row, row);
+        fill(place.row, row, len);
         return true;
     }
     if (kept->count >= kept->waiting_max)
@@ -221,7 +223,7 @@ bool store_keep_case(struct store *s, const char *topic, struct relais_slice dos
         place.row = make_room(kept, &place, dossier);
     if (!place.row)
         return false;
-    fill(place.row, row);
+    fill(place.row, row, len);
     place.row->state = ROW_WAITING;
     kept->waiting[kept->count++] = (uint32_t)(place.row - kept->rows);
     return true;
@@ -248,18 +250,17 @@ static const struct kept_row *waiting(const struct store_kept *kept, size_t i)
     return &kept->rows[kept->waiting[i]];
 }
 
-/* A row among those to be sorted: its topic, and the first bytes in which the cases of
- * one may differ. Another order than the tree's costs time only. */
-struct sorted_row {
-    uint64_t head;
-    const struct kept_row *row;
-};
+/* A row among those to be sorted: its topic, the first HEAD bytes in which the cases of
+ * one may differ, its number. Another order than the tree's costs time only. */
+#define HEAD     5
+#define ROW_BITS 16
+_Static_assert(ROWS <= 1 << ROW_BITS && TOPICS_MAX <= 256, "fit into 64 bits");
 
 static int compare(const void *a, const void *b)
 {
-    const struct sorted_row *x = a, *y = b;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-    return (x->head > y->head) - (x->head < y->head);
+    return (x > y) - (x < y);
 }
 
 /* How many bytes all keys have in common: pseudonyms begin with their key's name. */
@@ -279,25 +280,33 @@ static size_t common(struct store_kept *kept)
     return len;
 }
 
-static struct sorted_row *sort(struct store_kept *kept)
+static uint64_t *sort(struct store_kept *kept)
 {
-    struct sorted_row *sorted = relais_alloc(kept->count * sizeof(*sorted));
+    uint64_t *sorted = relais_alloc(kept->count * sizeof(*sorted));
     size_t from = common(kept);
 
     for (size_t i = 0; i < kept->count; i++) {
         const struct kept_row *r = waiting(kept, i);
 
-        sorted[i] = (struct sorted_row){r->topic, r};
-        for (size_t j = from; j + 1 < from + sizeof(sorted->head); j++)
-            sorted[i].head = sorted[i].head << 8 |
-                             (j < r->dossier_len ? (unsigned char)r->dossier[j] : 0);
+        sorted[i] = r->topic;
+        for (size_t j = from; j < from + HEAD; j++)
+            sorted[i] =
+                sorted[i] << 8 | (j < r->dossier_len ? (unsigned char)r->dossier[j] : 0);
+        sorted[i] = sorted[i] << ROW_BITS | kept->waiting[i];
     }
     qsort(sorted, kept->count, sizeof(*sorted), compare);
     return sorted;
 }
 
-static int put_row(MDB_cursor *cursor, const char *topic, const struct kept_row *r)
+static const struct kept_row *row_of(const struct store_kept *kept, uint64_t sorted)
 {
+    return &kept->rows[sorted & ((1u << ROW_BITS) - 1)];
+}
+
+static int put_row(MDB_cursor *cursor, const struct store_kept *kept,
+                   const struct kept_row *r)
+{
+    const char *topic = kept->topics[r->topic];
     char key[TOPIC_LEN + DOSSIER_MAX];
     size_t topic_len = strlen(topic) + 1;
     struct store_case row;
@@ -314,7 +323,7 @@ static int put_row(MDB_cursor *cursor, const char *topic, const struct kept_row 
 
 int store_put_kept(struct store *s, struct relais_error *err)
 {
-    struct sorted_row *sorted;
+    uint64_t *sorted;
     MDB_cursor *cursor;
     MDB_stat stat;
     int code;
@@ -327,8 +336,8 @@ int store_put_kept(struct store *s, struct relais_error *err)
     sorted = sort(s->kept);
     for (size_t i = 0; i < s->kept->count && !code; i++) {
         if (i + AHEAD < s->kept->count)
-            fetch(sorted[i + AHEAD].row);
-        code = put_row(cursor, s->kept->topics[sorted[i].row->topic], sorted[i].row);
+            fetch(row_of(s->kept, sorted[i + AHEAD]));
+        code = put_row(cursor, s->kept, row_of(s->kept, sorted[i]));
     }
     mdb_cursor_close(cursor);
     free(sorted);
