@@ -67,6 +67,7 @@ to_table() { # TERRITORY of events that are there; PG_PAIRS times, in turn
 	territory=$1
 	PG_EXTRA=$'max_wal_size = 2GB\nshared_buffers = 256MB\nsynchronous_commit = off' pg_up || return 1
 	base "$work/pgsink" payments </dev/null
+	sed -i '/^flush_ms/d' "$ini" # as a new user has it
 	for k in $(seq "$PG_PAIRS"); do
 		new_tables "$ini"
 		read -r seconds cpu < <(seconds_of "$relais" sink "$ini" --once -X "sink.group=one$k")
