@@ -321,6 +321,29 @@ static void test_avro_protected_walks_a_copy_and_leaves_the_first_alone(void **s
     relais_buf_release(&log);
 }
 
+static void test_avro_path_has_a_ceiling(void **state)
+{
+    char outer[RELAIS_AVRO_PATH_MAX], path[RELAIS_AVRO_PATH_MAX];
+    struct relais_avro_place in = {NULL, outer}, place = {&in, "nir"};
+    struct relais_error err = RELAIS_ERROR_INIT;
+    size_t most = sizeof(path) - sizeof(".nir");
+
+    (void)state;
+    memset(outer, 'a', sizeof(outer));
+    outer[most] = '\0';
+    assert_int_equal(relais_avro_path(&place, path, &err), 0);
+    assert_int_equal(strlen(path), sizeof(path) - 1);
+    assert_string_equal(path + most, ".nir");
+    outer[most] = 'a';
+    for (size_t len = most + 1; len < sizeof(outer); len++) {
+        outer[len] = '\0';
+        relais_error_clear(&err);
+        assert_int_equal(relais_avro_path(&place, path, &err), -1);
+        assert_int_equal(err.code, RELAIS_E_LIMIT);
+        outer[len] = 'a';
+    }
+}
+
 static void
 test_avro_protected_reaches_lists_unions_and_records_in_themselves(void **state)
 {
@@ -475,6 +498,7 @@ int main(void)
         WITH(test_avro_protected_walks_a_copy_and_leaves_the_first_alone),
         cmocka_unit_test(
             test_avro_protected_reaches_lists_unions_and_records_in_themselves),
+        cmocka_unit_test(test_avro_path_has_a_ceiling),
         cmocka_unit_test(test_avro_bind_picks_the_first_branch_that_fits),
         cmocka_unit_test(test_avro_fixed_uuid_is_a_text_in_the_json_form),
         WITH(test_avro_bind_into_a_full_arena_is_an_error),
