@@ -285,7 +285,8 @@ static int put_takeover(const struct import *im, struct relais_buf *out)
         ";  3. SELECT active, plugin, confirmed_flush_lsn FROM pg_replication_slots\n"
         ";     WHERE slot_name = '%s' : inactif, pgoutput ;\n"
         ";  4. compléter ce fichier : schema, ou routes, et ce qui reste à écrire ;\n"
-        ";  5. relais slot takeover FICHIER.ini --offsets offsets.json ;\n"
+        ";  5. relais slot takeover FICHIER.ini --offsets offsets.json\n"
+        ";     --connecteur F, la configuration d'où vient ce fichier ;\n"
         ";  6. relais doctor, puis relais source : il commence où le slot en est, passe\n"
         ";     ce que Debezium a publié, et l'id d'un événement est celui de la ligne.\n";
     static const char tables[] =
@@ -360,24 +361,10 @@ static int write_ini(const struct import *im, struct relais_buf *out)
                : 0;
 }
 
-static int read_file(const char *path, struct relais_buf *text, struct relais_error *err)
-{
-    bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "re");
-    int rc;
-
-    if (!file)
-        return relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno));
-    rc = schema_read_all(file, path, text, err);
-    if (!standard)
-        fclose(file);
-    return rc;
-}
-
 static int import(struct import *im, const char *path, struct relais_error *err)
 {
     struct relais_buf text = RELAIS_BUF_INIT(TEXT_MAX), out = RELAIS_BUF_INIT(INI_MAX);
-    int rc = read_file(path, &text, err);
+    int rc = schema_read_file(path, &text, err);
 
     if (!rc)
         rc = import_read(relais_buf_slice(&text), &im->arena, &im->props, err);

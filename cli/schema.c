@@ -113,8 +113,8 @@ static int read_bytes(bool hex, struct relais_buf *out, struct relais_error *err
     int rc;
 
     if (!hex)
-        return schema_read_all(stdin, "-", out, err);
-    rc = schema_read_all(stdin, "-", &text, err) ||
+        return schema_read_file("-", out, err);
+    rc = schema_read_file("-", &text, err) ||
          schema_unhex(relais_buf_slice(&text), out, err);
     relais_buf_release(&text);
     return rc ? -1 : 0;
@@ -175,7 +175,7 @@ static int encode(struct cli *cli, struct relais_error *err)
     struct relais_avro *schema = NULL;
 
     if (once_standard(&path, 1, true, err) == 0 && (schema = schema_open(path, err)) &&
-        schema_read_all(stdin, "-", &text, err) == 0 &&
+        schema_read_file("-", &text, err) == 0 &&
         schema_datum_parse(&datum, schema, relais_buf_slice(&text),
                            cli_value(cli, "json"), err) == 0)
         (void)!write_bytes(&datum, cli_value(cli, "hex"), err);
@@ -209,7 +209,7 @@ static int read_written(const struct relais_avro *writer, bool hex,
 
     if (hex)
         return read_bytes(true, bytes, err);
-    rc = schema_read_all(stdin, "-", &text, err) ||
+    rc = schema_read_file("-", &text, err) ||
          schema_datum_parse(&datum, writer, relais_buf_slice(&text), false, err) ||
          schema_datum_encode(&datum, bytes, err);
     schema_datum_release(&datum);

@@ -14,9 +14,9 @@
 
 #define SCHEMA_DATA_MAX (64u << 20) /* a datum, as bytes, JSON or struct */
 
-/* Everything that is left of `from`; path: its name in errors. LIMIT, CONF_FILE. */
-int schema_read_all(FILE *from, const char *path, struct relais_buf *out,
-                    struct relais_error *err) RELAIS_MUST_CHECK;
+/* A file, "-": what is left of standard input. LIMIT, CONF_FILE. */
+int schema_read_file(const char *path, struct relais_buf *out,
+                     struct relais_error *err) RELAIS_MUST_CHECK;
 /* The schema of a file, "-": of standard input. SCHEMA_INVALID, CONF_FILE; where = the
  * file and the place in it. */
 struct relais_avro *schema_open(const char *path,

@@ -9,7 +9,7 @@
 
 #define CANONICAL_MAX (64u << 20)
 
-int schema_read_all(FILE *from, const char *path, struct relais_buf *out,
+static int read_all(FILE *from, const char *path, struct relais_buf *out,
                     struct relais_error *err)
 {
     char chunk[16384];
@@ -24,16 +24,26 @@ int schema_read_all(FILE *from, const char *path, struct relais_buf *out,
                : 0;
 }
 
+int schema_read_file(const char *path, struct relais_buf *out, struct relais_error *err)
+{
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "re");
+    int rc;
+
+    if (!file)
+        return relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno));
+    rc = read_all(file, path, out, err);
+    if (!standard)
+        fclose(file);
+    return rc;
+}
+
 struct relais_avro *schema_open(const char *path, struct relais_error *err)
 {
     struct relais_buf text = RELAIS_BUF_INIT(RELAIS_AVRO_TEXT_MAX);
     struct relais_avro *schema = NULL;
-    bool standard = strcmp(path, "-") == 0;
-    FILE *file = standard ? stdin : fopen(path, "re");
 
-    if (!file)
-        relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno));
-    else if (schema_read_all(file, path, &text, err) == 0)
+    if (schema_read_file(path, &text, err) == 0)
         schema = relais_avro_new(relais_buf_slice(&text), err);
     if (!schema && err->code == RELAIS_E_SCHEMA_INVALID) {
         char where[sizeof(err->where)];
@@ -42,8 +52,6 @@ struct relais_avro *schema_open(const char *path, struct relais_error *err)
                  err->where);
         memcpy(err->where, where, sizeof(where));
     }
-    if (file && !standard)
-        fclose(file);
     relais_buf_release(&text);
     return schema;
 }

@@ -421,6 +421,9 @@ static const struct cli_option options[] = {
     {.name = "offsets",
      .argument = "FICHIER",
      .doc = "takeover : ce que répond GET /connectors/NOM/offsets"},
+    {.name = "connecteur",
+     .argument = "FICHIER",
+     .doc = "takeover : la configuration de NOM, dont les offsets doivent être"},
     {.name = "oui", .doc = "drop : effacer, avec ce qui n'a pas été lu"},
     {.name = NULL},
 };

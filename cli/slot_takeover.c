@@ -1,18 +1,21 @@
 /* relais slot takeover: what Debezium had published beyond what its slot was told. It
  * confirms a position only once a later change has come by, so that the last transaction
  * before a stop, at least, would come again. */
+#include "cli/import.h"
 #include "cli/schema.h"
 #include "cli/slot.h"
+#include "core/crypto.h"
 #include "core/value.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define OFFSETS_MAX (1u << 20)
-#define SERVER_MAX  64
+#define SERVER_MAX  256
 
 /* A member that is a whole number from 0 on; *out: 0 where there is none. */
 static int read_number(const struct relais_value *offset, const char *name, uint64_t *out,
@@ -97,25 +100,68 @@ static int read_file(const char *path, struct pg_published *out, char server[SER
 {
     struct relais_buf text = RELAIS_BUF_INIT(OFFSETS_MAX);
     struct relais_arena arena = RELAIS_ARENA_INIT(OFFSETS_MAX * 4);
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     const struct relais_value *root = NULL;
-    int rc = -1;
+    int rc;
 
-    if (!file) {
-        relais_error_set(err, RELAIS_E_CONF_FILE, path, "%s", strerror(errno));
-        goto out;
-    }
-    rc = schema_read_all(file, path, &text, err);
-    if (file != stdin)
-        fclose(file);
-    if (!rc)
+    if (schema_read_file(path, &text, err) == 0)
         root = relais_value_parse(&arena, relais_buf_slice(&text), err);
     rc = root ? read_offset(root, out, err) : -1;
     if (!rc)
         read_server(root, server);
-out:
     relais_buf_release(&text);
     relais_arena_release(&arena);
+    return rc;
+}
+
+/* The first of these properties that is given must be `want`; none is: `by_default` is.
+ */
+static int check_is(const struct import_props *props, const char *name, const char *old,
+                    const char *by_default, const char *want, struct relais_error *err)
+{
+    const struct import_prop *given = import_find(props, name);
+
+    if (!given)
+        given = import_find(props, old);
+    if (relais_slice_is(given ? given->value : relais_slice_str(by_default), want))
+        return 0;
+    return relais_error_set(err, RELAIS_E_USAGE, name,
+                            "n'est pas %.100s : d'un autre connecteur", want);
+}
+
+static int check_props(const struct import_props *props, const char *server,
+                       const char *slot, struct relais_error *err)
+{
+    if (server && !server[0])
+        return relais_error_set(err, RELAIS_E_USAGE, "offsets",
+                                "le fichier ne dit pas de quel connecteur ils sont");
+    return (server &&
+            check_is(props, "topic.prefix", "database.server.name", "", server, err)) ||
+                   check_is(props, "slot.name", "slot.name", "debezium", slot, err)
+               ? -1
+               : 0;
+}
+
+/* path: the connector's configuration, where a password may be. server: whose the offsets
+ * are; NULL: there are none. */
+static int check_connector(const char *path, const char *server, const char *slot,
+                           struct relais_error *err)
+{
+    struct relais_buf text = RELAIS_BUF_INIT(OFFSETS_MAX);
+    struct relais_arena arena = RELAIS_ARENA_INIT(OFFSETS_MAX * 4);
+    struct import_props *props = relais_zalloc(sizeof(*props));
+    int rc = schema_read_file(path, &text, err);
+
+    if (!rc)
+        rc = import_read(relais_buf_slice(&text), &arena, props, err);
+    if (!rc)
+        rc = check_props(props, server, slot, err);
+    for (size_t i = 0; i < props->count; i++)
+        relais_cleanse((void *)(uintptr_t)props->at[i].value.ptr, props->at[i].value.len);
+    if (text.data)
+        relais_cleanse(text.data, text.len);
+    relais_buf_release(&text);
+    relais_arena_release(&arena);
+    free(props);
     return rc;
 }
 
@@ -160,6 +206,7 @@ int slot_takeover(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                   struct relais_error *err)
 {
     const char *path = cli_value(cli, "offsets");
+    const char *connector = cli_value(cli, "connecteur");
     const char *dir = relais_conf_text(s->conf, "relais", "state");
     struct pg_published before = {0};
     struct pg_slot_state state;
@@ -173,7 +220,11 @@ int slot_takeover(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
         return relais_error_set(err, RELAIS_E_USAGE, "slot",
                                 "d'une outbox seulement : des tables, relais publie "
                                 "d'abord tous les objets");
-    if (read_file(path, &before, server, err) || pg_slot_check(s, c, &state, err))
+    if (read_file(path, &before, server, err) ||
+        (connector &&
+         check_connector(connector, before.lsn || before.commit_lsn ? server : NULL,
+                         s->name, err)) ||
+        pg_slot_check(s, c, &state, err))
         return -1;
     if (state.active)
         return relais_error_set(err, RELAIS_E_USAGE, "slot",

@@ -76,6 +76,27 @@ stopped_after 13
 
 setup
 read -r commit lsn xid < <(offset 8)
+of_connector() { # CONFIGURATION OFFSETS
+	echo "$1" >"$work/connector.json"
+	"$relais" slot takeover "$ini" --offsets - --connecteur "$work/connector.json" <<<"$2"
+}
+refused() { # TEXT CONFIGURATION OFFSETS: 78 or 64, nothing is taken over
+	of_connector "${@:2}" >"$work/refused" 2>&1 && return 1
+	cat "$work/refused"; grep -q "$1" "$work/refused" && [ ! -e "$work/s$run/state" ]
+}
+mine="{\"offsets\":[{\"partition\":{\"server\":\"p\"},\"offset\":{\"lsn_commit\":$commit,\"lsn\":$lsn,\"txId\":$xid}}]}"
+check 'offsets of another connector are refused' refused "topic.prefix.*n'est pas p" "{\"topic.prefix\":\"autre\",\"slot.name\":\"debezium$run\"}" "$mine"
+check '. also where its configuration does not say whose' refused "topic.prefix.*n'est pas p" "{\"slot.name\":\"debezium$run\"}" "$mine"
+check '. and a connector of another slot' refused "slot.name.*n'est pas debezium$run" '{"name":"x","config":{"topic.prefix":"p","slot.name":"autre"}}' "$mine"
+check '. of which debezium is the name by default' refused "slot.name.*n'est pas debezium$run" '{"topic.prefix":"p"}' "$mine"
+check '. and offsets that do not say whose' refused 'ne dit pas de quel connecteur' "{\"topic.prefix\":\"p\",\"slot.name\":\"debezium$run\"}" \
+    "{\"lsn_commit\":$commit,\"lsn\":$lsn,\"txId\":$xid}"
+check '. no offsets are of nobody' of_connector "{\"slot.name\":\"debezium$run\"}" '{"offsets":[]}'
+check 'offsets of the connector' of_connector "{\"name\":\"x\",\"config\":{\"topic.prefix\":\"p\",\"slot.name\":\"debezium$run\",\"database.password\":\"secret\"}}" "$mine"
+check '. are taken over' publishes 8 9 10 11 12
+
+setup
+read -r commit lsn xid < <(offset 8)
 check 'a slot that was never advanced' takeover "{\"lsn_commit\":$commit,\"lsn\":$lsn,\"txId\":$xid}"
 check '. is read from behind what was published' publishes 8 9 10 11 12
 setup

@@ -83,7 +83,9 @@ from_debezium() {
 	    s|^; bootstrap.servers = .*|bootstrap.servers = $bootstrap|; s|^; url = .*|url = $registry|; s|^; file = .*|file = $work/ring|
 	    s|^; routes = |routes = |" "$ini"
 	"$relais" topics apply -c "$ini" >/dev/null
-	check '. its offsets are taken over' "$relais" slot takeover "$ini" --offsets "$d/offsets.json"
+	local of=(--connecteur "$d/connector.json")
+	grep -q '"server"' "$d/offsets.json" || of=() # as found in a file, they do not say whose
+	check '. its offsets are taken over' "$relais" slot takeover "$ini" --offsets "$d/offsets.json" "${of[@]}"
 	check '. relais doctor is content' "$relais" doctor "$ini"
 	: >"$d/written.end"; wait "${pids[writer]}"; unset 'pids[writer]'
 	check '. relais goes on' "$relais" source "$ini" --once
