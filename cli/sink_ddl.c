@@ -121,11 +121,6 @@ static void put_comment(void *user, const char *name, const char *type, const ch
     puts(";");
 }
 
-static const char *key_type(const struct relais_contract *contract)
-{
-    return sql_type(contract->id, contract->id->type);
-}
-
 static void put_list(const struct ddl *d, const struct relais_contract *contract,
                      const char *table, const struct relais_avro_field *field)
 {
@@ -136,7 +131,8 @@ static void put_list(const struct ddl *d, const struct relais_contract *contract
     snprintf(name, sizeof(name), "%s_%s", table, field->name);
     printf("\nCREATE TABLE %s.%s (\n    %s %s NOT NULL REFERENCES %s.%s ON DELETE "
            "CASCADE,\n    ordre integer NOT NULL,\n",
-           d->schema, name, contract->id->name, key_type(contract), d->schema, table);
+           d->schema, name, contract->id->name,
+           sql_type(contract->id, contract->id->type), d->schema, table);
     if (item->kind == RELAIS_AVRO_RECORD)
         columns(item, "", true, put_column, NULL);
     else

@@ -30,8 +30,10 @@ int relais_family_check_snapshots(const struct relais_family *family,
 const char *relais_family_fait(const struct relais_contract *contract, const void *data)
 {
     const struct relais_avro_field *fait = contract->fait;
+    int32_t symbol;
 
-    return fait ? fait->type->symbols[*(
-                      const int32_t *)(const void *)((const char *)data + fait->offset)]
-                : "";
+    if (!fait)
+        return "";
+    memcpy(&symbol, (const char *)data + fait->offset, sizeof(symbol));
+    return fait->type->symbols[symbol];
 }

@@ -80,7 +80,7 @@ of_connector() { # CONFIGURATION OFFSETS
 	echo "$1" >"$work/connector.json"
 	"$relais" slot takeover "$ini" --offsets - --connecteur "$work/connector.json" <<<"$2"
 }
-refused() { # TEXT CONFIGURATION OFFSETS: 78 or 64, nothing is taken over
+refused() { # TEXT CONFIGURATION OFFSETS: nothing is taken over
 	of_connector "${@:2}" >"$work/refused" 2>&1 && return 1
 	cat "$work/refused"; grep -q "$1" "$work/refused" && [ ! -e "$work/s$run/state" ]
 }
@@ -91,7 +91,9 @@ check '. and a connector of another slot' refused "slot.name.*n'est pas debezium
 check '. of which debezium is the name by default' refused "slot.name.*n'est pas debezium$run" '{"topic.prefix":"p"}' "$mine"
 check '. and offsets that do not say whose' refused 'ne dit pas de quel connecteur' "{\"topic.prefix\":\"p\",\"slot.name\":\"debezium$run\"}" \
     "{\"lsn_commit\":$commit,\"lsn\":$lsn,\"txId\":$xid}"
+check '. no configuration is a connector of nobody' refused 'aucune propriété' '{}' "$mine"
 check '. no offsets are of nobody' of_connector "{\"slot.name\":\"debezium$run\"}" '{"offsets":[]}'
+check '. where the refused ones left nothing, these are kept' [ -e "$work/s$run/state" ]
 check 'offsets of the connector' of_connector "{\"name\":\"x\",\"config\":{\"topic.prefix\":\"p\",\"slot.name\":\"debezium$run\",\"database.password\":\"secret\"}}" "$mine"
 check '. are taken over' publishes 8 9 10 11 12
 
