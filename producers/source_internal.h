@@ -162,6 +162,7 @@ struct source {
     enum relais_code logged; /* the last error that was logged, not to repeat it */
     int64_t logged_us;
     int64_t stop_us; /* monotonic: when stopping has to be over; 0: not stopping */
+    bool finished;   /* --once: the connector was idle, everything acknowledged */
     int status;
 };
 

@@ -269,6 +269,15 @@ static void waits(struct source *s, int *connector_ms, int *publisher_ms)
     }
 }
 
+/* A call that failed while a stop is asked for, and that left nothing behind. */
+static bool stopped(struct source *s, const struct relais_error *err)
+{
+    if (relais_error_class(err->code) != RELAIS_RETRY || !source_stopping(s))
+        return false;
+    log_once(s, err);
+    return true;
+}
+
 /* Calls that are made before a record is taken: again and again while it is a matter of
  * waiting. */
 static int until_done(struct source *s, enum source_reason reason,
@@ -283,7 +292,7 @@ static int until_done(struct source *s, enum source_reason reason,
         }
         if (relais_error_class(err.code) == RELAIS_DATA)
             return end_with(s, &err);
-        if (source_trouble(s, &err, reason))
+        if (stopped(s, &err) || source_trouble(s, &err, reason))
             return -1;
     }
 }
@@ -325,6 +334,8 @@ static int loop(struct source *s)
         relais_batch_reset(&s->batch);
         waits(s, &connector_ms, &publisher_ms);
         if (s->connector->source->poll(s->state, &s->batch, connector_ms, &err)) {
+            if (stopped(s, &err))
+                return 0;
             if (source_trouble(s, &err, REASON_CONNECTOR))
                 return -1;
             continue;
@@ -344,8 +355,10 @@ static int loop(struct source *s)
         if (done(s)) {
             if (source_drain(s) || source_journal_look(s, true))
                 return -1;
-            if (s->connector->source->idle(s->state))
+            if (s->connector->source->idle(s->state)) {
+                s->finished = true;
                 return 0;
+            }
         }
     }
     return 0;
@@ -412,10 +425,12 @@ int relais_source_run(const struct relais_conf *conf,
     s->connector = connector;
     s->options = options;
     relais_loop_init();
-    if (run(s) == 0 && source_drain(s) == 0)
-        s->status = s->file.open ? relais_error_exit(RELAIS_E_STOPPED) : s->status;
+    if (run(s) == 0)
+        source_drain(s);
     source_log_notices(s);
     status = s->status;
+    if (!status && (s->file.open || (options->once && !s->finished)))
+        status = relais_error_exit(RELAIS_E_STOPPED);
     if (s->publisher && inflight_count(publisher_ring(s->publisher)))
         relais_log(RELAIS_LOG_WARN,
                    "unacknowledged=%zu, to be sent again at the next "

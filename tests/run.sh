@@ -8,6 +8,7 @@
 #                beside those of integration, one at a time: each boots its own Kafka)
 #   WRAP=...     before each unit executable (valgrind)
 # A file that crashes, hangs past its time, or prints no test at all counts as one failed.
+# What failed is named once more before the sum.
 # Logs: BUILD/log/SUITE-NAME.log; the sum also in BUILD/total.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -45,7 +46,10 @@ one() {
 	[ "$bad" = 0 ] || printf ', %d FAILED' "$bad"
 	printf '  (%d s)\n' $((SECONDS - t0))
 	[ "$skip" = 0 ] || grep -E '^[[:space:]]*(not )?ok .*# SKIP' "$log" | sed 's/^[[:space:]]*/    /'
-	[ "$bad" = 0 ] || { tail -n 120 "$log" | sed 's/^/    | /'; }
+	[ "$bad" = 0 ] || {
+		tail -n 120 "$log" | sed 's/^/    | /'
+		grep -E '^[[:space:]]*not ok ' "$log" | grep -v '# SKIP' | sed "s/^[[:space:]]*/$suite $name: /" >>"$results/failed"
+	}
 	echo "= $good $bad $skip"
 }
 
@@ -128,6 +132,7 @@ for file in "$results"/lane.*; do [ ! -e "$file" ] || add "$file"; done
 
 [ $((passed + failed)) -gt 0 ] || failed=1
 [ "$skipped" = 0 ] || echo "$skipped skipped, named above"
+[ ! -e "$results/failed" ] || cat "$results/failed"
 total="$passed passed, $failed failed"
 echo "$total" | tee "$BUILD/total"
 [ "$failed" = 0 ]

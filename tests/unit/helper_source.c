@@ -370,7 +370,7 @@ struct relais_conf *essai_conf(const struct essai *e, const char *extra)
 
 pid_t essai_start(struct essai *e, bool renvoi, const char *extra, long file_size_max)
 {
-    struct relais_source_options options = {.once = true, .renvoi = renvoi};
+    struct relais_source_options options = {.once = !e->live, .renvoi = renvoi};
     pid_t pid = fork();
     struct relais_conf *conf;
     int status;

@@ -46,6 +46,7 @@ struct essai {
     const struct relais_connector *connector; /* the one that is run */
     int kill_at; /* SIGKILL before the n-th record given, from 1; 0: never */
     int term_at; /* SIGTERM, the same */
+    bool live;   /* without --once */
 };
 
 struct essai *essai_new(void);

@@ -35,6 +35,7 @@ static struct {
     struct row rows[ROWS];
     size_t count;
     size_t kill_at; /* SIGKILL before this row is given; 0: never */
+    bool stop; /* after the last row SIGTERM, and an error of a server that is away */
 } journal;
 
 static int log_open(void **state, const struct relais_conf *conf,
@@ -102,6 +103,10 @@ static int log_poll(void *state, struct relais_batch *out, int timeout_ms,
 {
     size_t *at = state;
 
+    if (journal.stop && *at == journal.count) {
+        raise(SIGTERM);
+        return relais_error_set(err, RELAIS_E_PG_DOWN, "replication", "slot is active");
+    }
     while (*at < journal.count) {
         const struct row *row = &journal.rows[*at];
         struct relais_record *rec;
@@ -330,6 +335,36 @@ static void test_log_killed_anywhere_loses_and_doubles_nothing(void **state)
     essai_events_free(&all);
 }
 
+static void stopped_while_it_waits(struct essai *e, int want)
+{
+    struct essai_events all;
+
+    row(FACT, "0/100/1", NOON, 1, 10000);
+    row(FACT, "0/100/2", NOON, 2, 10000);
+    journal.stop = true;
+    assert_int_equal(essai_run(e, false, ""), want);
+    /* what was taken before was waited for and is in the state: nothing comes twice */
+    journal.stop = false;
+    e->live = false;
+    assert_int_equal(essai_run(e, false, ""), 0);
+    all = essai_events(e, TOPIC);
+    assert_int_equal(all.count, 2);
+    essai_events_free(&all);
+}
+
+static void test_log_stopped_while_its_server_is_away_has_nothing_left(void **state)
+{
+    struct essai *e = *state;
+
+    e->live = true;
+    stopped_while_it_waits(e, 0);
+}
+
+static void test_log_stopped_before_all_is_read_once_has_work_left(void **state)
+{
+    stopped_while_it_waits(*state, 75);
+}
+
 static void test_log_each_day_over_has_one_control_event(void **state)
 {
     struct essai *e = *state;
@@ -454,6 +489,10 @@ int main(void)
             teardown),
         cmocka_unit_test_setup_teardown(
             test_log_killed_anywhere_loses_and_doubles_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_log_stopped_while_its_server_is_away_has_nothing_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_log_stopped_before_all_is_read_once_has_work_left, setup, teardown),
         cmocka_unit_test_setup_teardown(test_log_each_day_over_has_one_control_event,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
