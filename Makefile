@@ -12,7 +12,7 @@ VERSION := 0.1.0
 
 # Debian packages by use: to build and run the demo; to run all tests; for the extra targets
 PKG_BUILD := gcc libc6-dev pkg-config librdkafka-dev libjansson-dev libexpat1-dev libmicrohttpd-dev \
-             libcurl4-openssl-dev libssl-dev zlib1g-dev liblmdb-dev libavro-dev libpq-dev
+             libcurl4-openssl-dev libssl-dev zlib1g-dev liblmdb-dev libavro-dev libpq-dev libjemalloc-dev
 PKG_TEST  := $(PKG_BUILD) libcmocka-dev clang clang-format-14? python3 python3-cryptography curl openssl \
              maven default-jre-headless postgresql
 PKG_EXTRA := $(PKG_TEST) valgrind time libclang-rt-14-dev? libclang-rt-19-dev?
@@ -28,6 +28,8 @@ CFLAGS   += -std=c11 $(OPT) $(WARN) -fPIC -fvisibility=hidden -fstack-protector-
 LDFLAGS  += $(SAN) -Wl,-z,relro,-z,now
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 LDLIBS   += $(LIBS) -llmdb -lavro -lpthread -lm
+# of the command only: who links librelais chooses, and a sanitizer has its own
+MALLOC   := $(if $(SAN),,-ljemalloc)
 
 LIB_DIRS := core schemas connectors producers consumers
 LIB_SRC  := $(foreach d,$(LIB_DIRS),$(wildcard $(d)/*.c))
@@ -84,7 +86,7 @@ $(BUILD)/librelais.so.1: $(LIB_OBJ) $(BUILD)/obj/embedded.o consumers/relais.map
 	    $(LIB_OBJ) $(BUILD)/obj/embedded.o $(LDLIBS)
 	ln -sf librelais.so.1 $(BUILD)/librelais.so
 $(BUILD)/relais: $(CLI_OBJ) $(BUILD)/librelais.a
-	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(BUILD)/librelais.a $(LDLIBS)
+	$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(BUILD)/librelais.a $(MALLOC) $(LDLIBS)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/librelais.a
 	@mkdir -p $(@D)

@@ -5,6 +5,10 @@
 
 #include <stdio.h>
 
+/* Read by jemalloc, where the command is linked with it: few threads allocate, and one
+ * takes what another gave back. */
+__attribute__((visibility("default"))) const char *malloc_conf = "narenas:2";
+
 static const struct cli_command *const cli_commands[] = {
     &cli_source, &cli_sink,   &cli_publish, &cli_subscribe, &cli_check, &cli_depot,
     &cli_dlq,    &cli_topics, &cli_doctor,  &cli_conf_cmd,  &cli_keys,  &cli_schema,
