@@ -235,10 +235,8 @@ static int take_batch(struct source *s)
 
     for (const struct relais_record *rec = s->batch.first; rec && rc == 0;
          rec = rec->next) {
-        if (source_stopping(s)) {
-            s->status = relais_error_exit(RELAIS_E_STOPPED);
+        if (source_stopping(s))
             return 0;
-        }
         rc = source_record(s, rec);
     }
     return rc < 0 ? -1 : 0;

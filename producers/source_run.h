@@ -15,8 +15,9 @@ struct relais_source_options {
                     accept a state ahead */
 };
 
-/* Returns the exit status: 0, 75 (stopped with work left), 78, 70; the reason was logged.
- */
+/* Returns the exit status: 0, 75, 78, 70; the reason was logged. 75: stopped inside a
+ * file, before a run with `once` came to its end, or with messages that no broker
+ * acknowledged in time. What a log has more to give is no work left. */
 int relais_source_run(const struct relais_conf *conf,
                       const struct relais_connector *connector,
                       const struct relais_source_options *options);

@@ -35,6 +35,7 @@ static struct {
     struct row rows[ROWS];
     size_t count;
     size_t kill_at; /* SIGKILL before this row is given; 0: never */
+    size_t term_at; /* SIGTERM, the same */
     bool stop; /* after the last row SIGTERM, and an error of a server that is away */
 } journal;
 
@@ -113,6 +114,8 @@ static int log_poll(void *state, struct relais_batch *out, int timeout_ms,
 
         if (journal.kill_at && *at + 1 == journal.kill_at)
             raise(SIGKILL);
+        if (journal.term_at && *at + 1 == journal.term_at)
+            raise(SIGTERM);
         rec = relais_batch_add(out);
         assert_non_null(rec);
         *at += 1;
@@ -360,6 +363,24 @@ static void test_log_stopped_while_its_server_is_away_has_nothing_left(void **st
     stopped_while_it_waits(e, 0);
 }
 
+static void test_log_stopped_inside_a_batch_has_nothing_left(void **state)
+{
+    struct essai *e = *state;
+    struct essai_events all;
+
+    row(FACT, "0/100/1", NOON, 1, 10000);
+    row(FACT, "0/100/2", NOON, 2, 10000);
+    e->live = true;
+    journal.term_at = 2;
+    assert_int_equal(essai_run(e, false, ""), 0);
+    e->live = false;
+    journal.term_at = 0;
+    assert_int_equal(essai_run(e, false, ""), 0);
+    all = essai_events(e, TOPIC);
+    assert_int_equal(all.count, 2);
+    essai_events_free(&all);
+}
+
 static void test_log_stopped_before_all_is_read_once_has_work_left(void **state)
 {
     stopped_while_it_waits(*state, 75);
@@ -491,6 +512,8 @@ int main(void)
             test_log_killed_anywhere_loses_and_doubles_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_log_stopped_while_its_server_is_away_has_nothing_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_log_stopped_inside_a_batch_has_nothing_left,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_log_stopped_before_all_is_read_once_has_work_left, setup, teardown),
         cmocka_unit_test_setup_teardown(test_log_each_day_over_has_one_control_event,
