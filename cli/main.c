@@ -6,8 +6,9 @@
 #include <stdio.h>
 
 /* Read by jemalloc, where the command is linked with it: few threads allocate, and one
- * takes what another gave back. */
-__attribute__((visibility("default"))) const char *malloc_conf = "narenas:2";
+ * takes what another gave back; what is free for a second is the system's. */
+__attribute__((visibility("default"))) const char *malloc_conf =
+    "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0";
 
 static const struct cli_command *const cli_commands[] = {
     &cli_source, &cli_sink,   &cli_publish, &cli_subscribe, &cli_check, &cli_depot,
