@@ -253,6 +253,8 @@ static int run_until_end(struct sink_run *run, struct relais_arena *arena)
             relais_log_error(&err, "sink=%s left=%zu", run->name, run->held - run->done);
             return EXIT_LEFT;
         }
+        if (rc == 0 && run->once)
+            return EXIT_LEFT; /* 1: it had come to its end */
     }
     if (rc >= 0)
         return 0;

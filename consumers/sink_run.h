@@ -17,7 +17,8 @@ struct relais_sink_options {
     bool pass;          /* parked: what is refused again is parked anew instead */
 };
 
-/* Returns the exit status; the reason was logged. */
+/* Returns the exit status; the reason was logged. 75: stopped before a run with `once`
+ * came to its end, or before what was given was durable. */
 int relais_sink_run(const struct relais_conf *conf,
                     const struct relais_connector *connector,
                     const struct relais_sink_options *options);
