@@ -11,12 +11,11 @@ static int add(struct import_props *out, struct relais_arena *arena, const char 
     if (import_find(out, name))
         return relais_error_set(err, RELAIS_E_USAGE, name, "propriété donnée deux fois");
     if (out->count == IMPORT_PROPS_MAX)
-        return relais_error_set(err, RELAIS_E_USAGE, "import", "plus de %d propriétés",
+        return relais_error_set(err, RELAIS_E_USAGE, NULL, "plus de %d propriétés",
                                 IMPORT_PROPS_MAX);
     value = relais_arena_slice(arena, value);
     if (!value.ptr)
-        return relais_error_set(err, RELAIS_E_LIMIT, "import",
-                                "configuration trop longue");
+        return relais_error_set(err, RELAIS_E_LIMIT, NULL, "configuration trop longue");
     out->at[out->count++] = (struct import_prop){name, value};
     return 0;
 }
@@ -60,8 +59,7 @@ static int read_json(struct relais_slice text, struct relais_arena *arena,
     if (!root)
         return -1;
     if (root->kind != RELAIS_VALUE_RECORD)
-        return relais_error_set(err, RELAIS_E_USAGE, "import",
-                                "un objet JSON est attendu");
+        return relais_error_set(err, RELAIS_E_USAGE, NULL, "un objet JSON est attendu");
     config = relais_value_get(root, "config");
     if (!config || config->kind != RELAIS_VALUE_RECORD)
         config = root;
@@ -141,19 +139,19 @@ static int read_pair(struct relais_slice line, struct relais_buf *part,
     size_t at, used;
 
     if (unescape(line, true, part, &at) || !part->len)
-        return relais_error_set(err, RELAIS_E_USAGE, "import",
+        return relais_error_set(err, RELAIS_E_USAGE, NULL,
                                 "ni objet JSON, ni lignes clé = valeur");
     name = relais_arena_slice(arena, relais_buf_slice(part));
     while (at < line.len && is_blank(line.ptr[at]))
         at++;
     if (at == line.len || (line.ptr[at] != '=' && line.ptr[at] != ':'))
-        return relais_error_set(err, RELAIS_E_USAGE, "import",
+        return relais_error_set(err, RELAIS_E_USAGE, NULL,
                                 "ni objet JSON, ni lignes clé = valeur");
     for (at++; at < line.len && is_blank(line.ptr[at]);)
         at++;
     if (!name.ptr ||
         unescape((struct relais_slice){line.ptr + at, line.len - at}, false, part, &used))
-        return relais_error_set(err, RELAIS_E_USAGE, name.ptr ? name.ptr : "import",
+        return relais_error_set(err, RELAIS_E_USAGE, name.ptr,
                                 "échappement \\u : donner la forme JSON");
     return add(out, arena, name.ptr, relais_buf_slice(part), err);
 }
@@ -184,12 +182,11 @@ static int check_names(const struct import_props *props, struct relais_error *er
     for (size_t i = 0; i < props->count; i++)
         if (!props->at[i].name[0] ||
             props->at[i].name[strspn(props->at[i].name, good)] != '\0')
-            return relais_error_set(err, RELAIS_E_USAGE, "import",
+            return relais_error_set(err, RELAIS_E_USAGE, NULL,
                                     "la propriété %zu n'a pas un nom de propriété",
                                     i + 1);
-    return props->count
-               ? 0
-               : relais_error_set(err, RELAIS_E_USAGE, "import", "aucune propriété");
+    return props->count ? 0
+                        : relais_error_set(err, RELAIS_E_USAGE, NULL, "aucune propriété");
 }
 
 int import_read(struct relais_slice text, struct relais_arena *arena,
@@ -199,7 +196,7 @@ int import_read(struct relais_slice text, struct relais_arena *arena,
 
     out->count = 0;
     if (!relais_utf8_valid(text) || memchr(text.ptr, '\0', text.len))
-        return relais_error_set(err, RELAIS_E_USAGE, "import", "pas un texte UTF-8");
+        return relais_error_set(err, RELAIS_E_USAGE, NULL, "pas un texte UTF-8");
     if ((body.len && body.ptr[0] == '{') ? read_json(body, arena, out, err)
                                          : read_properties(text, arena, out, err))
         return -1;

@@ -17,6 +17,8 @@
 /* A file, "-": what is left of standard input. LIMIT, CONF_FILE. */
 int schema_read_file(const char *path, struct relais_buf *out,
                      struct relais_error *err) RELAIS_MUST_CHECK;
+/* err came of reading that file: the path stands before its place. */
+void schema_error_in(const char *path, struct relais_error *err);
 /* The schema of a file, "-": of standard input. SCHEMA_INVALID, CONF_FILE; where = the
  * file and the place in it. */
 struct relais_avro *schema_open(const char *path,

@@ -38,6 +38,20 @@ int schema_read_file(const char *path, struct relais_buf *out, struct relais_err
     return rc;
 }
 
+#define PATH_SHOWN 60
+
+void schema_error_in(const char *path, struct relais_error *err)
+{
+    char where[sizeof(err->where)];
+    size_t len = strlen(path);
+
+    if (len > PATH_SHOWN)
+        path += len - PATH_SHOWN; /* its end says more */
+    snprintf(where, sizeof(where), "%s%s%.30s", path, err->where[0] ? ": " : "",
+             err->where);
+    memcpy(err->where, where, sizeof(where));
+}
+
 struct relais_avro *schema_open(const char *path, struct relais_error *err)
 {
     struct relais_buf text = RELAIS_BUF_INIT(RELAIS_AVRO_TEXT_MAX);
@@ -45,13 +59,8 @@ struct relais_avro *schema_open(const char *path, struct relais_error *err)
 
     if (schema_read_file(path, &text, err) == 0)
         schema = relais_avro_new(relais_buf_slice(&text), err);
-    if (!schema && err->code == RELAIS_E_SCHEMA_INVALID) {
-        char where[sizeof(err->where)];
-
-        snprintf(where, sizeof(where), "%.60s%s%.30s", path, err->where[0] ? ": " : "",
-                 err->where);
-        memcpy(err->where, where, sizeof(where));
-    }
+    if (!schema && err->code == RELAIS_E_SCHEMA_INVALID)
+        schema_error_in(path, err);
     relais_buf_release(&text);
     return schema;
 }

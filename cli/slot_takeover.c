@@ -103,11 +103,14 @@ static int read_file(const char *path, struct pg_published *out, char server[SER
     const struct relais_value *root = NULL;
     int rc;
 
-    if (schema_read_file(path, &text, err) == 0)
+    if ((rc = schema_read_file(path, &text, err)) == 0) {
         root = relais_value_parse(&arena, relais_buf_slice(&text), err);
-    rc = root ? read_offset(root, out, err) : -1;
-    if (!rc)
-        read_server(root, server);
+        rc = root ? read_offset(root, out, err) : -1;
+        if (rc)
+            schema_error_in(path, err);
+        else
+            read_server(root, server);
+    }
     relais_buf_release(&text);
     relais_arena_release(&arena);
     return rc;
@@ -151,10 +154,9 @@ static int check_connector(const char *path, const char *server, const char *slo
     struct import_props *props = relais_zalloc(sizeof(*props));
     int rc = schema_read_file(path, &text, err);
 
-    if (!rc)
-        rc = import_read(relais_buf_slice(&text), &arena, props, err);
-    if (!rc)
-        rc = check_props(props, server, slot, err);
+    if (!rc && (rc = import_read(relais_buf_slice(&text), &arena, props, err) ||
+                     check_props(props, server, slot, err)))
+        schema_error_in(path, err);
     for (size_t i = 0; i < props->count; i++)
         relais_cleanse((void *)(uintptr_t)props->at[i].value.ptr, props->at[i].value.len);
     if (text.data)

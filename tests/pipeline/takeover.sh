@@ -85,7 +85,7 @@ refused() { # TEXT CONFIGURATION OFFSETS: nothing is taken over
 	cat "$work/refused"; grep -q "$1" "$work/refused" && [ ! -e "$work/s$run/state" ]
 }
 mine="{\"offsets\":[{\"partition\":{\"server\":\"p\"},\"offset\":{\"lsn_commit\":$commit,\"lsn\":$lsn,\"txId\":$xid}}]}"
-check 'offsets of another connector are refused' refused "topic.prefix.*n'est pas p" "{\"topic.prefix\":\"autre\",\"slot.name\":\"debezium$run\"}" "$mine"
+check 'offsets of another connector are refused' refused "connector.json: topic.prefix.*n'est pas p" "{\"topic.prefix\":\"autre\",\"slot.name\":\"debezium$run\"}" "$mine"
 check '. also where its configuration does not say whose' refused "topic.prefix.*n'est pas p" "{\"slot.name\":\"debezium$run\"}" "$mine"
 check '. and a connector of another slot' refused "slot.name.*n'est pas debezium$run" '{"name":"x","config":{"topic.prefix":"p","slot.name":"autre"}}' "$mine"
 check '. of which debezium is the name by default' refused "slot.name.*n'est pas debezium$run" '{"topic.prefix":"p"}' "$mine"
