@@ -5,14 +5,15 @@
 #   the others   every tests/SUITE/*.sh, which print TAP through tests/lib.sh
 #   ONLY=word    only files whose name holds it
 #   AT_ONCE=N    files of unit and pipeline that run side by side (3: most of them wait; 2
-#                beside those of integration, one at a time: each boots its own Kafka)
+#                beside those of integration, one at a time: each boots its own Kafka; two
+#                when the others have ended)
 #   WRAP=...     before each unit executable (valgrind)
 # A file that crashes, hangs past its time, or prints no test at all counts as one failed.
 # What failed is named once more before the sum.
 # Logs: BUILD/log/SUITE-NAME.log; the sum also in BUILD/total.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-[ $# -ge 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 BUILD=$(mkdir -p "$1" && cd "$1" && pwd) || exit 1
 export BUILD
 shift
@@ -92,17 +93,25 @@ units() {
 		case ${name##*/} in test_subscriber | test_sink_run | test_source) ;; *) [ ! -x "$name" ] || echo "${name##*/}" ;; esac
 	done
 }
-scripts() { # SUITE COMMAND...: COMMAND SUITE NAME SECONDS SCRIPT for each
+# scripts SUITE COMMAND...: COMMAND SUITE NAME SECONDS SCRIPT for each, the longest first here too
+scripts() {
 	local suite=$1 script name seconds; shift
-	for script in tests/"$suite"/*.sh; do
+	while read -r seconds script; do
+		"$@" "$suite" "$(basename "$script" .sh)" "$seconds" "$script"
+	done < <(for script in tests/"$suite"/*.sh; do
 		[ -e "$script" ] || continue
 		name=$(basename "$script" .sh)
 		[[ $name == *"${ONLY:-}"* ]] || continue
 		seconds=$(sed -n 's/^# timeout: \([0-9]*\).*/\1/p' "$script" | head -n 1)
-		"$@" "$suite" "$name" $((${seconds:-180} * ${SLOW:-1})) "$script"
-	done
+		echo "$((${seconds:-180} * ${SLOW:-1})) $script"
+	done | sort -k 1,1nr -k 2)
 }
-in_turn() { n=$((${n:-0} + 1)); one "$@" >"$results/lane.$(printf %03d $n)" 2>&1; }
+# Integration, by whoever is free: each file once.
+in_turn() {
+	n=$((${n:-0} + 1))
+	mkdir "$results/taken.$n" 2>/dev/null || return 0
+	one "$@" >"$results/lane.$(printf %03d $n)" 2>&1
+}
 
 suites=" $* "
 wants() { [[ $suites == *" $1 "* ]]; }
@@ -127,7 +136,10 @@ fi
 ! wants pipeline || scripts pipeline start
 ! wants soak || { AT_ONCE=1; scripts soak start; }
 show all
-[ -z "$lane" ] || wait "$lane"
+if [ -n "$lane" ]; then
+	scripts integration in_turn
+	wait "$lane"
+fi
 for file in "$results"/lane.*; do [ ! -e "$file" ] || add "$file"; done
 
 [ $((passed + failed)) -gt 0 ] || failed=1
