@@ -366,8 +366,10 @@ static int import(struct import *im, const char *path, struct relais_error *err)
     struct relais_buf text = RELAIS_BUF_INIT(TEXT_MAX), out = RELAIS_BUF_INIT(INI_MAX);
     int rc = schema_read_file(path, &text, err);
 
-    if (!rc && (rc = import_read(relais_buf_slice(&text), &im->arena, &im->props, err)))
+    if (!rc && import_read(relais_buf_slice(&text), &im->arena, &im->props, err)) {
         schema_error_in(path, err);
+        rc = -1;
+    }
     if (!rc)
         rc = choose(im, err);
     if (!rc) {

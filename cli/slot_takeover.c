@@ -101,9 +101,9 @@ static int read_file(const char *path, struct pg_published *out, char server[SER
     struct relais_buf text = RELAIS_BUF_INIT(OFFSETS_MAX);
     struct relais_arena arena = RELAIS_ARENA_INIT(OFFSETS_MAX * 4);
     const struct relais_value *root = NULL;
-    int rc;
+    int rc = schema_read_file(path, &text, err);
 
-    if ((rc = schema_read_file(path, &text, err)) == 0) {
+    if (!rc) {
         root = relais_value_parse(&arena, relais_buf_slice(&text), err);
         rc = root ? read_offset(root, out, err) : -1;
         if (rc)
@@ -154,9 +154,11 @@ static int check_connector(const char *path, const char *server, const char *slo
     struct import_props *props = relais_zalloc(sizeof(*props));
     int rc = schema_read_file(path, &text, err);
 
-    if (!rc && (rc = import_read(relais_buf_slice(&text), &arena, props, err) ||
-                     check_props(props, server, slot, err)))
+    if (!rc && (import_read(relais_buf_slice(&text), &arena, props, err) ||
+                check_props(props, server, slot, err))) {
         schema_error_in(path, err);
+        rc = -1;
+    }
     for (size_t i = 0; i < props->count; i++)
         relais_cleanse((void *)(uintptr_t)props->at[i].value.ptr, props->at[i].value.len);
     if (text.data)
