@@ -7,7 +7,10 @@ connect_jars_=$BUILD/debezium-$(sed -n 's/.*debezium-connector-postgres<.*<versi
 connect_fetch_() { # POM FOLDER
 	[ -d "$2" ] && return
 	command -v mvn >/dev/null || { say 'needs maven' >&2; return 1; }
-	mvn -B -q -f "$1" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$2.part" >&2 && mv "$2.part" "$2"
+	# what it prints has colours, also where it says nothing
+	mvn -B -q -f "$1" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$2.part" >"$2.log" 2>&1 ||
+	    { cat "$2.log" >&2; return 1; }
+	mv "$2.part" "$2"
 }
 connect_jars() {
 	mkdir -p "$connect_jars_/plugins" && connect_fetch_ docker/debezium/connect.xml "$connect_jars_/connect" &&
