@@ -93,7 +93,7 @@ units() {
 		case ${name##*/} in test_subscriber | test_sink_run | test_source) ;; *) [ ! -x "$name" ] || echo "${name##*/}" ;; esac
 	done
 }
-# scripts SUITE COMMAND...: COMMAND SUITE NAME SECONDS SCRIPT for each, the longest first here too
+# scripts SUITE COMMAND...: COMMAND SUITE NAME SECONDS SCRIPT for each, first those that may last longest
 scripts() {
 	local suite=$1 script name seconds; shift
 	while read -r seconds script; do
@@ -109,7 +109,7 @@ scripts() {
 # Integration, by whoever is free: each file once.
 in_turn() {
 	n=$((${n:-0} + 1))
-	mkdir "$results/taken.$n" 2>/dev/null || return 0
+	mkdir "$results/taken.$n" 2>/dev/null || [ ! -d "$results/taken.$n" ] || return 0
 	one "$@" >"$results/lane.$(printf %03d $n)" 2>&1
 }
 
