@@ -145,13 +145,19 @@ static const char quick[] =
     "[sink]\ntopics = payments\nflush_ms = 100\nbatch_records = 50\n"
     "[kafka]\nsession.timeout.ms = 6000\nheartbeat.interval.ms = 200\n";
 
-static int run_with(const struct events *e, const struct relais_connector *with)
+static int run_mode(const struct events *e, const struct relais_connector *with,
+                    bool once)
 {
     struct relais_conf *conf = events_conf(e, quick);
-    int status = relais_sink_run(conf, with, &(struct relais_sink_options){.once = true});
+    int status = relais_sink_run(conf, with, &(struct relais_sink_options){.once = once});
 
     relais_conf_free(conf);
     return status;
+}
+
+static int run_with(const struct events *e, const struct relais_connector *with)
+{
+    return run_mode(e, with, true);
 }
 
 static int run_once(const struct events *e) { return run_with(e, &connector); }
@@ -444,6 +450,7 @@ static void test_sink_stopped_flushes_and_commits_what_it_has_given(void **state
     assert_int_equal(run_once(e), 75);
     assert_true(sink.given >= 120 && sink.given < 300);
     assert_int_equal(sink.durable, sink.given);
+    assert_int_equal(run_mode(e, &connector, false), 0); /* one that follows has no end */
 }
 
 #define WITH_BROKER(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
