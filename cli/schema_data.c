@@ -47,6 +47,8 @@ void schema_error_in(const char *path, struct relais_error *err)
 
     if (len > PATH_SHOWN)
         path += len - PATH_SHOWN; /* its end says more */
+    while ((*path & 0xc0) == 0x80)
+        path++; /* not from inside a character */
     snprintf(where, sizeof(where), "%s%s%.30s", path, err->where[0] ? ": " : "",
              err->where);
     memcpy(err->where, where, sizeof(where));
