@@ -8,7 +8,11 @@
 /* Of a transaction: its dirty pages are memory. Large values fill pages of their own. */
 #define BATCH_MAX   3000
 #define BATCH_BYTES (1u << 20)
-#define WRITE_US    INT64_C(200000)
+/* What waits is written that often; when so many cases come in that time that each page
+ * of the state would be written each time, more seldom. */
+#define WRITE_US      INT64_C(200000)
+#define WRITE_ROWS    8192
+#define WRITE_LAST_US INT64_C(2000000)
 
 /* Offsets of one partition grow: the last message's is the greatest. A repeat that the
  * broker recognised has none; it is read again at the next start. */
@@ -318,12 +322,16 @@ int source_commit(struct source *s, bool now, struct relais_error *err)
     struct inflight *ring = publisher_ring(s->publisher);
     uint64_t first = inflight_first(ring);
     size_t ready = inflight_ready(ring), taken;
+    int64_t waited_us;
 
     s->committed_us = relais_monotonic_us();
     if (absorb(s, first, ready, &taken, err))
         return -1;
     ready -= taken;
-    if (ready || now || s->committed_us - s->unwritten.since_us >= WRITE_US)
+    waited_us = s->committed_us - s->unwritten.since_us;
+    if (ready || now || waited_us >= WRITE_LAST_US ||
+        (waited_us >= WRITE_US &&
+         (store_kept(s->store) < WRITE_ROWS || !inflight_count(ring))))
         if (write_waiting(s, err))
             return -1;
     return ready && !taken ? write_rows(s, first, batch_of(ring, ready), err) : 0;

@@ -164,13 +164,13 @@ int store_put_case(struct store *s, const char *topic, struct relais_slice dossi
                    struct relais_error *err) RELAIS_MUST_CHECK;
 /* Instead of a put, with or without a transaction: the row waits in memory, where
  * store_case sees it, until store_put_kept and a commit, and may be found there without
- * the tree from then on. false: it has to be put. Too many wait (STORE_KEPT_MAX, a
- * quarter of them where the tree has more pages than that, or has not been seen: each may
- * dirty one, which is memory), its place is taken by others that wait, it is longer than
- * a pseudonym and an LSN, or those that wait were put and are not committed. From the
- * first such call on, what store_case reads outside of transactions is kept as well; 8 MB
- * at most. */
-#define STORE_KEPT_MAX 32768
+ * the tree from then on. false: it has to be put. Too many wait (STORE_KEPT_MAX;
+ * STORE_KEPT_FEW where the tree has more pages than that, or has not been seen: each may
+ * dirty one, which is memory), it is longer than a pseudonym and an LSN, or those that
+ * wait were put and are not committed. From the first such call on, what store_case reads
+ * outside of transactions is kept as well: 131,072 rows, 14 MB at most. */
+#define STORE_KEPT_MAX 122880
+#define STORE_KEPT_FEW 8192
 bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
                      const struct store_case *row) RELAIS_MUST_CHECK;
 size_t store_kept(const struct store *s); /* that wait */

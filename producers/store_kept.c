@@ -1,6 +1,7 @@
 /* Rows of cases in memory (store.h, store_keep_case): those that wait for the next write,
- * and many of those that were written or read. A table of fixed size, in sets of WAYS
- * rows, found by tags that lie together; a row that waits never makes room. They
+ * and many of those that were written or read. A hash table of fixed size whose rows are
+ * taken one after the other, so that memory grows with the cases that come; once all are
+ * taken, the one that a clock's hand comes to makes room, never one that waits. They
  * go into the tree in the order of their keys, so that rows of one page are written
  * together. */
 #include "producers/store_private.h"
@@ -9,15 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAYS         16
-#define SETS         4096 /* a power of two */
-#define ROWS         (SETS * WAYS)
+#define ROWS         131072 /* a power of two */
 #define TOPICS_MAX   32
 #define TOPIC_LEN    250
 #define DOSSIER_MAX  36
-#define POSITION_MAX 40
-/* What may wait while the tree is larger than that many pages: each row may dirty one. */
-#define PAGES_MAX 8192
+#define POSITION_MAX 32
 
 enum row_state {
     ROW_STALE, /* the tree may have another one */
@@ -25,19 +22,21 @@ enum row_state {
     ROW_WAITING,
 };
 
-/* What does not fit is not kept. */
+/* What does not fit is not kept. What a search looks at lies on one line of the cache. */
 struct kept_row {
-    int64_t sequence;
-    int64_t observed_us;
+    uint32_t next; /* of the same bucket, + 1; 0: none */
     unsigned char state;
     unsigned char topic;
     unsigned char dossier_len;
     unsigned char position_len;
     char dossier[DOSSIER_MAX];
+    uint32_t bucket;
+    int64_t sequence;
+    int64_t observed_us;
     char position[POSITION_MAX];
 };
 
-/* Both lines that it may lie on, into the cache. */
+/* All lines that it may lie on, into the cache. */
 static void fetch(const struct kept_row *r)
 {
     __builtin_prefetch(r);
@@ -50,16 +49,16 @@ struct store_kept {
     size_t waiting_max;
     size_t count; /* that wait */
     uint32_t waiting[STORE_KEPT_MAX];
-    unsigned turn;                    /* which row of a set makes room next */
-    _Alignas(64) uint32_t tags[ROWS]; /* of a set: a line of the cache; 0: free */
+    uint32_t taken; /* rows, from the first on */
+    uint32_t hand;
+    uint32_t buckets[ROWS]; /* the first row + 1; 0: none */
     struct kept_row rows[ROWS];
 };
 
 /* Where a case is, or would be. */
 struct place {
     size_t topic;
-    size_t set; /* its first row */
-    uint32_t tag;
+    uint32_t bucket;
     struct kept_row *row; /* NULL: it is not there */
 };
 
@@ -84,14 +83,12 @@ static bool find(struct store_kept *kept, const char *topic, struct relais_slice
         !find_topic(kept, topic, &out->topic))
         return false;
     hash = relais_hash(dossier, RELAIS_SLICE("")) + out->topic;
-    out->set = (hash & (SETS - 1)) * WAYS;
-    out->tag = (uint32_t)(hash >> 32) | 1;
+    out->bucket = (uint32_t)(hash & (ROWS - 1));
     out->row = NULL;
-    for (size_t i = out->set; i < out->set + WAYS; i++) {
-        struct kept_row *r = &kept->rows[i];
+    for (uint32_t at = kept->buckets[out->bucket]; at; at = kept->rows[at - 1].next) {
+        struct kept_row *r = &kept->rows[at - 1];
 
-        if (kept->tags[i] == out->tag && r->topic == out->topic &&
-            r->dossier_len == dossier.len &&
+        if (r->dossier_len == dossier.len && r->topic == out->topic &&
             memcmp(r->dossier, dossier.ptr, dossier.len) == 0) {
             out->row = r;
             break;
@@ -100,29 +97,35 @@ static bool find(struct store_kept *kept, const char *topic, struct relais_slice
     return true;
 }
 
-/* A row for a case that has none; NULL: all of its set wait. */
+static void unlink_row(struct store_kept *kept, const struct kept_row *r)
+{
+    uint32_t *at = &kept->buckets[r->bucket];
+
+    while (&kept->rows[*at - 1] != r)
+        at = &kept->rows[*at - 1].next;
+    *at = r->next;
+}
+
+/* A row for a case that has none. Fewer wait than there are rows. */
 static struct kept_row *make_room(struct store_kept *kept, const struct place *place,
                                   struct relais_slice dossier)
 {
-    uint32_t *tags = &kept->tags[place->set];
-    struct kept_row *rows = &kept->rows[place->set], *r;
-    size_t way = 0;
+    struct kept_row *r;
 
-    while (way < WAYS && tags[way])
-        way++;
-    for (size_t i = 0; way == WAYS && i < WAYS; i++) {
-        size_t next = kept->turn++ % WAYS;
-
-        if (rows[next].state != ROW_WAITING)
-            way = next;
+    if (kept->taken < ROWS) {
+        r = &kept->rows[kept->taken++];
+    } else {
+        do
+            r = &kept->rows[kept->hand++ & (ROWS - 1)];
+        while (r->state == ROW_WAITING);
+        unlink_row(kept, r);
     }
-    if (way == WAYS)
-        return NULL;
-    tags[way] = place->tag;
-    r = &rows[way];
-    *r = (struct kept_row){.topic = (unsigned char)place->topic,
+    *r = (struct kept_row){.next = kept->buckets[place->bucket],
+                           .bucket = place->bucket,
+                           .topic = (unsigned char)place->topic,
                            .dossier_len = (unsigned char)dossier.len};
     memcpy(r->dossier, dossier.ptr, dossier.len);
+    kept->buckets[place->bucket] = (uint32_t)(r - kept->rows) + 1;
     return r;
 }
 
@@ -169,8 +172,6 @@ void store_kept_read(struct store *s, const char *topic, struct relais_slice dos
         return;
     if (!place.row)
         place.row = make_room(s->kept, &place, dossier);
-    if (!place.row)
-        return;
     fill(place.row, row, len);
     place.row->state = ROW_CLEAN;
 }
@@ -186,19 +187,16 @@ void store_kept_forget(struct store *s, const char *topic, struct relais_slice d
 
 void store_kept_forget_all(struct store *s)
 {
-    for (size_t i = 0; s->kept && i < ROWS; i++)
+    for (size_t i = 0; s->kept && i < s->kept->taken; i++)
         if (s->kept->rows[i].state == ROW_CLEAN)
             s->kept->rows[i].state = ROW_STALE;
 }
 
 static struct store_kept *make(void)
 {
-    struct store_kept *kept = aligned_alloc(_Alignof(struct store_kept), sizeof(*kept));
+    struct store_kept *kept = relais_zalloc(sizeof(*kept));
 
-    if (!kept)
-        abort();
-    memset(kept, 0, sizeof(*kept));
-    kept->waiting_max = PAGES_MAX;
+    kept->waiting_max = STORE_KEPT_FEW;
     return kept;
 }
 
@@ -221,8 +219,6 @@ bool store_keep_case(struct store *s, const char *topic, struct relais_slice dos
         return false;
     if (!place.row)
         place.row = make_room(kept, &place, dossier);
-    if (!place.row)
-        return false;
     fill(place.row, row, len);
     place.row->state = ROW_WAITING;
     kept->waiting[kept->count++] = (uint32_t)(place.row - kept->rows);
@@ -252,9 +248,12 @@ static const struct kept_row *waiting(const struct store_kept *kept, size_t i)
 
 /* A row among those to be sorted: its topic, the first HEAD bytes in which the cases of
  * one may differ, its number. Another order than the tree's costs time only. */
-#define HEAD     5
-#define ROW_BITS 16
-_Static_assert(ROWS <= 1 << ROW_BITS && TOPICS_MAX <= 256, "fit into 64 bits");
+#define HEAD     4
+#define ROW_BITS 17
+_Static_assert(ROWS <= 1 << ROW_BITS && TOPICS_MAX <= 256 &&
+                   8 + 8 * HEAD + ROW_BITS <= 64,
+               "fit into 64 bits");
+_Static_assert(STORE_KEPT_MAX < ROWS, "one row at least makes room");
 
 static int compare(const void *a, const void *b)
 {
@@ -346,6 +345,7 @@ int store_put_kept(struct store *s, struct relais_error *err)
         code = mdb_stat(s->write, s->table[STORE_CASE], &stat);
     if (code)
         return store_error(s, code, "dossier", err);
-    s->kept->waiting_max = stat.ms_leaf_pages <= PAGES_MAX ? STORE_KEPT_MAX : PAGES_MAX;
+    s->kept->waiting_max =
+        stat.ms_leaf_pages <= STORE_KEPT_FEW ? STORE_KEPT_MAX : STORE_KEPT_FEW;
     return 0;
 }

@@ -246,9 +246,13 @@ int store_case(struct store *s, const char *topic, struct relais_slice dossier,
     return 0;
 }
 
+/* The position with zeros up to a multiple of 16 bytes: a row that is as long as the one
+ * before is written over it in its page, one of another length moves those behind it. */
 struct relais_slice store_case_bytes(const struct store_case *row)
 {
-    return bytes_of(row, CASE_HEAD + strnlen(row->position, sizeof(row->position)));
+    size_t len = strnlen(row->position, sizeof(row->position));
+
+    return bytes_of(row, CASE_HEAD + ((len + 15) & ~(size_t)15));
 }
 
 int store_put_case(struct store *s, const char *topic, struct relais_slice dossier,

@@ -386,18 +386,18 @@ static void test_cases_that_find_no_room_have_to_be_put(void **state)
     memset(dossier, 'x', sizeof(dossier));
     assert_false(store_keep_case(*state, "t",
                                  (struct relais_slice){dossier, sizeof(dossier)}, &row));
-    assert_int_equal(keep_until_refused(*state), STORE_KEPT_MAX / 4);
+    assert_int_equal(keep_until_refused(*state), STORE_KEPT_FEW);
     assert_true(store_keep_case(*state, "t", RELAIS_SLICE("d1"), &row));
     assert_int_equal(store_begin(*state, &err), 0);
     assert_int_equal(store_put_kept(*state, &err), 0);
     assert_int_equal(store_commit(*state, &err), 0);
     /* the tree is small */
-    assert_in_range(keep_until_refused(*state), STORE_KEPT_MAX / 2, STORE_KEPT_MAX);
+    assert_int_equal(keep_until_refused(*state), STORE_KEPT_MAX);
 }
 
 /* What a case's row should be: as the tree has it, put by the open transaction, waiting.
  * 0: none. */
-enum { ALL = 100000 };
+enum { ALL = 200000 };
 struct model {
     int64_t tree[ALL], put[ALL], waiting[ALL];
     bool open;
@@ -428,6 +428,9 @@ static void write_waiting(struct store *s, struct model *m)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
 
+    for (size_t i = 0; i < ALL; i++)
+        if (m->waiting[i])
+            read_one(s, m, i);
     assert_int_equal(store_put_kept(s, &err), 0);
     assert_int_equal(store_commit(s, &err), 0);
     for (size_t i = 0; i < ALL; i++) {
@@ -483,7 +486,7 @@ static void test_cases_in_memory_are_those_of_the_tree(void **state)
     struct relais_error err = RELAIS_ERROR_INIT;
     uint64_t random = 1;
 
-    for (int64_t n = 1; n <= 400000; n++) {
+    for (int64_t n = 1; n <= 1200000; n++) {
         size_t i;
 
         random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -499,13 +502,13 @@ static void test_cases_in_memory_are_those_of_the_tree(void **state)
                 assert_int_equal(store_begin(*state, &err), 0);
             write_waiting(*state, m);
         }
-        if (n % 150001 == 0) {
+        if (n == 100001) {
             forget(*state, m);
             memset(m->waiting, 0, sizeof(m->waiting));
             store_close(*state);
             *state = open_store();
         }
-        if (n == 350000) {
+        if (n == 1100000) {
             forget(*state, m);
             assert_int_equal(store_begin(*state, &err), 0);
             write_waiting(*state, m);
