@@ -1,4 +1,6 @@
-/* JSON text -> tree (RFC 8259, strict), straight into the arena. */
+/* JSON text -> tree (RFC 8259, strict). The text is copied into the arena once; names and
+ * texts are pieces of the copy, unescaped where they stand (no escape grows a text) and
+ * ended by a NUL in the place of their closing quote. */
 #include "core/value.h"
 
 #include <locale.h>
@@ -6,15 +8,17 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define NUMBER_MAX   512 /* one number, bytes */
-#define MEMBERS_SCAN 16  /* up to here members are compared pairwise */
-#define EACH(byte)   ((byte)*UINT64_C(0x0101010101010101)) /* eight of it */
+#define NUMBER_MAX            512 /* one number, bytes */
+#define MEMBERS_SCAN          16  /* up to here members are compared pairwise */
+#define EACH(byte)            ((byte)*UINT64_C(0x0101010101010101)) /* eight of it */
+#define LITTLE_ENDIAN_MACHINE (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
 struct json {
     struct relais_arena *arena;
-    const char *start;
-    const char *at;
-    const char *end;
+    const char *given; /* the text as it came, for the place of an error */
+    char *start;       /* of its copy */
+    char *at;
+    char *end;
     struct relais_error *err;
     int depth;
 };
@@ -22,16 +26,15 @@ struct json {
 /* Always NULL. The place is where parsing stood; the text itself is never shown. */
 static void *fail(struct json *js, enum relais_code code, const char *what)
 {
-    size_t line = 1;
-    const char *bol = js->start;
+    size_t line = 1, at = (size_t)(js->at - js->start), bol = 0;
 
-    for (const char *p = js->start; p < js->at; p++)
-        if (*p == '\n') {
+    for (size_t i = 0; i < at; i++)
+        if (js->given[i] == '\n') {
             line++;
-            bol = p + 1;
+            bol = i + 1;
         }
-    relais_error_set(js->err, code, NULL, "line %zu column %zu: %s", line,
-                     (size_t)(js->at - bol) + 1, what);
+    relais_error_set(js->err, code, NULL, "line %zu column %zu: %s", line, at - bol + 1,
+                     what);
     return NULL;
 }
 
@@ -127,9 +130,9 @@ static char *unescape(struct json *js, char *to)
 }
 
 /* The end of the raw text after the opening quote: its closing quote, or NULL. */
-static const char *closing_quote(struct json *js)
+static char *closing_quote(struct json *js)
 {
-    const char *p = js->at;
+    char *p = js->at;
 
     while (p < js->end && *p != '"') {
         if ((unsigned char)*p < 0x20) {
@@ -154,15 +157,20 @@ static uint64_t holds(uint64_t eight, uint64_t as)
     return (x - EACH(0x01)) & ~x & EACH(0x80);
 }
 
-/* The end of the run of ASCII that stands for itself, from `at` on. */
-static const char *plain_end(const char *at, const char *end)
+/* The end of the run of ASCII that stands for itself, from `at` on. Of eight bytes, those
+ * marked before the first that ends the run are none; in the machine's order the first is
+ * the lowest. */
+static char *plain_end(char *at, const char *end)
 {
-    uint64_t w;
+    uint64_t w, marks;
 
     for (; (size_t)(end - at) >= sizeof(w); at += sizeof(w)) {
         memcpy(&w, at, sizeof(w));
-        if (((w - EACH(0x20)) & ~w & EACH(0x80)) | (w & EACH(0x80)) |
-            holds(w, EACH('"')) | holds(w, EACH('\\')))
+        marks = ((w - EACH(0x20)) & ~w & EACH(0x80)) | (w & EACH(0x80)) |
+                holds(w, EACH('"')) | holds(w, EACH('\\'));
+        if (marks && LITTLE_ENDIAN_MACHINE)
+            return at + __builtin_ctzll(marks) / 8;
+        if (marks)
             break;
     }
     while (at < end && is_plain((unsigned char)*at))
@@ -170,43 +178,30 @@ static const char *plain_end(const char *at, const char *end)
     return at;
 }
 
-/* A text after its opening quote; ptr NULL: failed. Escapes never grow a text, and alone
- * make a NUL. */
+/* A text after its opening quote; ptr NULL: failed. Escapes alone make a NUL. */
 static struct relais_slice parse_text(struct json *js, bool member_name)
 {
-    struct relais_slice whole = {js->at, (size_t)(plain_end(js->at, js->end) - js->at)};
-    const char *quote;
-    char *data, *to;
+    char *data = js->at, *to = plain_end(js->at, js->end), *quote = to;
 
-    if (js->at + whole.len < js->end && js->at[whole.len] == '"' &&
-        whole.len <= RELAIS_VALUE_TEXT_MAX) {
-        js->at += whole.len + 1;
-        whole = relais_arena_slice(js->arena, whole);
-        if (!whole.ptr)
-            full(js);
-        return whole;
+    if (to == js->end || *to != '"') {
+        quote = closing_quote(js);
+        if (!quote)
+            return RELAIS_SLICE_NULL;
     }
-    quote = closing_quote(js);
-    if (!quote)
-        return RELAIS_SLICE_NULL;
-    if ((size_t)(quote - js->at) > RELAIS_VALUE_TEXT_MAX) {
+    if (quote - data > RELAIS_VALUE_TEXT_MAX) {
         fail(js, RELAIS_E_LIMIT, "text too long");
         return RELAIS_SLICE_NULL;
     }
-    if (!relais_utf8_valid((struct relais_slice){js->at, (size_t)(quote - js->at)})) {
+    if (to != quote &&
+        !relais_utf8_valid((struct relais_slice){data, (size_t)(quote - data)})) {
         fail(js, RELAIS_E_JSON_INVALID, "not UTF-8");
         return RELAIS_SLICE_NULL;
     }
-    data = to = relais_arena_alloc(js->arena, (size_t)(quote - js->at) + 1);
-    if (!data) {
-        full(js);
-        return RELAIS_SLICE_NULL;
-    }
-    while (js->at < quote) {
+    for (js->at = to; js->at < quote;) {
         const char *escape = memchr(js->at, '\\', (size_t)(quote - js->at));
         size_t plain = (size_t)((escape ? escape : quote) - js->at);
 
-        memcpy(to, js->at, plain);
+        memmove(to, js->at, plain);
         to += plain;
         js->at += plain;
         if (!escape)
@@ -217,7 +212,7 @@ static struct relais_slice parse_text(struct json *js, bool member_name)
     }
     js->at = quote + 1;
     *to = '\0';
-    if (member_name && memchr(data, '\0', (size_t)(to - data))) {
+    if (member_name && to != quote && memchr(data, '\0', (size_t)(to - data))) {
         fail(js, RELAIS_E_JSON_INVALID, "NUL in a member name");
         return RELAIS_SLICE_NULL;
     }
@@ -370,7 +365,24 @@ static bool has_twins(const struct relais_value *rec)
     return twins;
 }
 
-static bool parse_member(struct json *js, struct relais_value *rec)
+/* Names that were seen, as bits of a hash: where two have the same, they are compared. */
+struct names {
+    uint64_t seen[4];
+    bool alike;
+};
+
+static void see_name(struct names *names, struct relais_slice name)
+{
+    size_t last = name.len ? name.len - 1 : 0;
+    size_t hash = name.len * 31 + (unsigned char)name.ptr[0] * 7 +
+                  (unsigned char)name.ptr[last / 2] * 3 + (unsigned char)name.ptr[last];
+    uint64_t bit = UINT64_C(1) << (hash & 63), *word = &names->seen[hash >> 6 & 3];
+
+    names->alike = names->alike || (*word & bit);
+    *word |= bit;
+}
+
+static bool parse_member(struct json *js, struct relais_value *rec, struct names *names)
 {
     struct relais_slice name;
 
@@ -380,6 +392,7 @@ static bool parse_member(struct json *js, struct relais_value *rec)
     name = parse_text(js, true);
     if (!name.ptr)
         return false;
+    see_name(names, name);
     skip_blank(js);
     if (!take(js, ':'))
         return fail(js, RELAIS_E_JSON_INVALID, "':' expected");
@@ -388,18 +401,21 @@ static bool parse_member(struct json *js, struct relais_value *rec)
 
 static bool parse_record(struct json *js, struct relais_value *v)
 {
+    struct names names = {{0}, false};
+
     v->kind = RELAIS_VALUE_RECORD;
     skip_blank(js);
     if (take(js, '}'))
         return true;
     do {
-        if (!parse_member(js, v))
+        if (!parse_member(js, v, &names))
             return false;
         skip_blank(js);
     } while (take(js, ','));
     if (!take(js, '}'))
         return fail(js, RELAIS_E_JSON_INVALID, "',' or '}' expected");
-    return !has_twins(v) || fail(js, RELAIS_E_JSON_INVALID, "member given twice");
+    return !names.alike || !has_twins(v) ||
+           fail(js, RELAIS_E_JSON_INVALID, "member given twice");
 }
 
 static bool parse_nested(struct json *js, struct relais_value *v, bool record)
@@ -445,10 +461,15 @@ struct relais_value *relais_value_parse(struct relais_arena *arena,
                                         struct relais_slice json,
                                         struct relais_error *err)
 {
-    const char *start = json.ptr ? json.ptr : "";
-    struct json js = {arena, start, start, start + json.len, err, 0};
-    struct relais_value *v = parse_child(&js, NULL, NULL);
+    struct relais_slice copy =
+        relais_arena_slice(arena, json.ptr ? json : RELAIS_SLICE(""));
+    char *start = (char *)(uintptr_t)copy.ptr;
+    struct json js = {arena, json.ptr, start, start, start + json.len, err, 0};
+    struct relais_value *v;
 
+    if (!start)
+        return full(&js);
+    v = parse_child(&js, NULL, NULL);
     if (!v)
         return NULL;
     skip_blank(&js);

@@ -79,7 +79,8 @@ struct relais_value *relais_value_get(const struct relais_value *rec, const char
     if (!rec || rec->kind != RELAIS_VALUE_RECORD)
         return NULL;
     for (struct relais_value *v = rec->child; v; v = v->next)
-        if (v->name[0] == name[0] && strcmp(v->name, name) == 0)
+        if (v->name[0] == name[0] && (!name[0] || v->name[1] == name[1]) &&
+            strcmp(v->name, name) == 0)
             return v;
     return NULL;
 }
