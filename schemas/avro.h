@@ -84,7 +84,14 @@ struct relais_avro_union {
 
 struct relais_avro_type;
 
-/* Attributes of ours on a field (contract A9, A11); NULL or false where absent. */
+enum relais_avro_protect {
+    RELAIS_AVRO_CLEAR,
+    RELAIS_AVRO_PSEUDONYMISE,
+    RELAIS_AVRO_ENCRYPT,
+    RELAIS_AVRO_DROP,
+};
+
+/* Attributes of ours on a field (contract A9, A11); NULL, false or CLEAR where absent. */
 struct relais_avro_field {
     const char *name;
     const char *doc;
@@ -94,13 +101,15 @@ struct relais_avro_field {
     uint32_t offset; /* in the record's struct */
     bool has_default;
     const struct relais_value *default_value; /* as written in the schema */
-    const char *code;      /* "relais:code": official variable, lower case */
-    bool code_park;        /* "relais:inconnu": "parquer" */
-    const char *rule;      /* "relais:rule" */
-    const char *protect;   /* "relais:protect": pseudonymise | encrypt | drop */
-    const char *clear;     /* "relais:clair": string | json */
-    const char *key;       /* "relais:cle": nir | identite | banque */
-    const char *genre;     /* "relais:genre": d | p | m, for pseudonymise */
+    const char *code;                 /* "relais:code": official variable, lower case */
+    bool code_park;                   /* "relais:inconnu": "parquer" */
+    bool visited;                     /* it has a code, a rule or a protection */
+    bool absent_is_zero;              /* its default is null, as a zeroed slot says */
+    enum relais_avro_protect protect; /* "relais:protect" */
+    const char *rule;                 /* "relais:rule" */
+    const char *clear;                /* "relais:clair": string | json */
+    const char *key;                  /* "relais:cle": nir | identite | banque */
+    const char *genre;                /* "relais:genre": d | p | m, for pseudonymise */
     uint32_t next_of_name; /* number of the next with the same hash, from 1; 0: none */
 };
 
@@ -133,7 +142,7 @@ struct relais_avro_type {
     int32_t null_branch;
     uint32_t value_offset;
     bool by_pointer; /* record that contains itself, seen from inside */
-    bool protects;   /* a field in it carries relais:protect */
+    bool encrypts;   /* a field in it is encrypted */
     bool leads;      /* a value of it leads to memory of its own besides its texts */
 };
 
@@ -229,10 +238,9 @@ int relais_avro_bind(const struct relais_avro *schema, const struct relais_value
                      const struct relais_avro_visit *visit,
                      struct relais_error *err) RELAIS_MUST_CHECK;
 
-/* Walks a struct's fields that carry relais:protect and have a value; of a list or table,
- * each item. slot may be replaced in place (arrays are first copied by
- * relais_avro_copy). */
-int relais_avro_protected(const struct relais_avro *schema, void *data,
+/* Walks a struct's encrypted fields that have a value; of a list or table, each item.
+ * slot may be replaced in place (arrays are first copied by relais_avro_copy). */
+int relais_avro_encrypted(const struct relais_avro *schema, void *data,
                           int (*each)(void *user, const struct relais_avro_field *field,
                                       const struct relais_avro_place *place,
                                       struct relais_slice *slot,

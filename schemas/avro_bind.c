@@ -186,7 +186,8 @@ static int bind_enum(struct binder *b, const struct relais_avro_type *type,
     if (v->kind != RELAIS_VALUE_STRING)
         return wrong(b, "not a symbol");
     for (uint32_t i = 0; i < type->count; i++)
-        if (relais_slice_is(v->text, type->symbols[i])) {
+        if (v->text.len && v->text.ptr[0] == type->symbols[i][0] &&
+            relais_slice_is(v->text, type->symbols[i])) {
             *slot = (int32_t)i;
             return 0;
         }
@@ -314,7 +315,7 @@ static int bind_default(struct binder *b, const struct relais_avro_field *field,
 
     if (!field->has_default)
         return relais_error_set(b->err, RELAIS_E_FIELD_MISSING, NULL, "absent");
-    if (field->default_value->kind == RELAIS_VALUE_NULL && field->type->null_branch >= 0)
+    if (field->absent_is_zero)
         return 0; /* zeroed already */
     b->defaults = true;
     rc = bind(b, field->type, field, field->default_value, slot, depth);
@@ -331,8 +332,7 @@ static int bind_field(struct binder *b, const struct relais_avro_field *field,
     if (!v)
         return bind_default(b, field, slot, depth);
     b->place = &place;
-    if (b->visit && !b->defaults && v->kind != RELAIS_VALUE_NULL &&
-        (field->code || field->rule || field->protect))
+    if (field->visited && b->visit && !b->defaults && v->kind != RELAIS_VALUE_NULL)
         rc = b->visit->field(b->visit->user, field, &place, &v, b->err);
     if (rc == 0)
         rc = bind(b, field->type, field, v, slot, depth);
@@ -356,6 +356,8 @@ static int bind_record(struct binder *b, const struct relais_avro_type *type,
     for (uint32_t i = 0; i < type->count; i++) {
         const struct relais_avro_field *field = &type->fields[i];
 
+        if (!given[i] && field->absent_is_zero)
+            continue;
         if (bind_field(b, field, given[i], slot + field->offset, depth + 1)) {
             relais_error_prefix(b->err, field->name);
             return -1;

@@ -26,8 +26,10 @@ static bool lay_out_record(struct relais_avro_type *type,
         size += part->size;
         if (part->align > align)
             align = part->align;
-        if (fields[i].protect || part->protects)
-            type->protects = true;
+        if (fields[i].protect == RELAIS_AVRO_ENCRYPT || part->encrypts)
+            type->encrypts = true;
+        fields[i].absent_is_zero = fields[i].has_default && part->null_branch >= 0 &&
+                                   fields[i].default_value->kind == RELAIS_VALUE_NULL;
         type->leads = type->leads || part->leads;
         if (size > RELAIS_AVRO_SIZE_MAX)
             return false;
@@ -53,7 +55,7 @@ static void lay_out_union(struct relais_avro_type *type)
     const struct relais_avro_type *value;
 
     for (uint32_t i = 0; i < type->count; i++)
-        type->protects = type->protects || type->branches[i]->protects;
+        type->encrypts = type->encrypts || type->branches[i]->encrypts;
     if (type->null_branch < 0) {
         SLOT(type, struct relais_avro_union);
         type->leads = true;
@@ -106,13 +108,13 @@ bool relais_avro_lay_out(struct relais_avro_type *type, struct relais_avro_field
         SLOT(type, struct relais_array);
         type->leads = true;
         type->item_size = type->item->size;
-        type->protects = type->item->protects;
+        type->encrypts = type->item->encrypts;
         break;
     case RELAIS_AVRO_MAP:
         SLOT(type, struct relais_array);
         type->leads = true;
         lay_out_map(type);
-        type->protects = type->item->protects;
+        type->encrypts = type->item->encrypts;
         break;
     case RELAIS_AVRO_UNION:
         lay_out_union(type);
@@ -120,7 +122,7 @@ bool relais_avro_lay_out(struct relais_avro_type *type, struct relais_avro_field
     case RELAIS_AVRO_RECORD:
         if (type->by_pointer) {
             SLOT(type, const void *);
-            type->protects = true; /* not known before the record's end */
+            type->encrypts = true; /* not known before the record's end */
             type->leads = true;
             break;
         }

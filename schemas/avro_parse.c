@@ -174,20 +174,25 @@ static int one_of(struct parser *p, const char *attribute, const char *text,
 static int parse_attributes(struct parser *p, const struct relais_value *v,
                             struct relais_avro_field *field)
 {
-    const char *unknown = NULL;
+    const char *unknown = NULL, *protect = NULL;
 
     if (text_of(p, v, "relais:code", &field->code) ||
         text_of(p, v, "relais:inconnu", &unknown) ||
         text_of(p, v, "relais:rule", &field->rule) ||
-        text_of(p, v, "relais:protect", &field->protect) ||
+        text_of(p, v, "relais:protect", &protect) ||
         text_of(p, v, "relais:clair", &field->clear) ||
         text_of(p, v, "relais:cle", &field->key) ||
         text_of(p, v, "relais:genre", &field->genre) ||
         one_of(p, "relais:inconnu", unknown, "parquer", "avertir", NULL) ||
-        one_of(p, "relais:protect", field->protect, "pseudonymise", "encrypt", "drop") ||
+        one_of(p, "relais:protect", protect, "pseudonymise", "encrypt", "drop") ||
         one_of(p, "relais:clair", field->clear, "string", "json", NULL))
         return -1;
     field->code_park = unknown && strcmp(unknown, "parquer") == 0;
+    if (protect)
+        field->protect = protect[0] == 'p'   ? RELAIS_AVRO_PSEUDONYMISE
+                         : protect[0] == 'e' ? RELAIS_AVRO_ENCRYPT
+                                             : RELAIS_AVRO_DROP;
+    field->visited = field->code || field->rule || field->protect;
     return 0;
 }
 

@@ -119,7 +119,7 @@ struct relais_avro {
 /* Parses schema->text into root and types. SCHEMA_INVALID. */
 int relais_avro_parse(struct relais_avro *schema,
                       struct relais_error *err) RELAIS_MUST_CHECK;
-/* size, align, offsets, protects, leads of a type whose parts are laid out; fields: a
+/* size, align, offsets, encrypts, leads of a type whose parts are laid out; fields: a
  * record's. false: over SIZE_MAX. */
 bool relais_avro_lay_out(struct relais_avro_type *type,
                          struct relais_avro_field *fields) RELAIS_MUST_CHECK;

@@ -1,4 +1,4 @@
-/* Walks over structs: the protected fields; deep copies. */
+/* Walks over structs: the encrypted fields; deep copies. */
 #include "schemas/avro_plan.h"
 
 struct walker {
@@ -32,7 +32,7 @@ int relais_avro_path(const struct relais_avro_place *place,
                : relais_error_set(err, RELAIS_E_LIMIT, place->name, "path too long");
 }
 
-/* field: the protected one that slot is a value of, or NULL. */
+/* field: the encrypted one that slot is a value of, or NULL. */
 static int walk(struct walker *w, const struct relais_avro_type *type,
                 const struct relais_avro_field *field, void *slot, int depth);
 
@@ -42,12 +42,13 @@ static int walk_record(struct walker *w, const struct relais_avro_type *type, ch
     for (uint32_t i = 0; data && i < type->count; i++) {
         const struct relais_avro_field *field = &type->fields[i];
         const struct relais_avro_place place = {w->place, field->name};
+        bool encrypted = field->protect == RELAIS_AVRO_ENCRYPT;
         int rc;
 
-        if (!field->protect && !field->type->protects)
+        if (!encrypted && !field->type->encrypts)
             continue;
         w->place = &place;
-        rc = walk(w, field->type, field->protect ? field : NULL, data + field->offset,
+        rc = walk(w, field->type, encrypted ? field : NULL, data + field->offset,
                   depth + 1);
         w->place = place.in;
         if (rc)
@@ -113,7 +114,7 @@ static int walk(struct walker *w, const struct relais_avro_type *type,
     }
 }
 
-int relais_avro_protected(const struct relais_avro *schema, void *data,
+int relais_avro_encrypted(const struct relais_avro *schema, void *data,
                           int (*each)(void *user, const struct relais_avro_field *field,
                                       const struct relais_avro_place *place,
                                       struct relais_slice *slot,

@@ -153,7 +153,7 @@ static int visit_text(struct checking *c, const struct relais_avro_field *field,
         return -1;
     if (field->rule && check_rule(c, field, place, text, err))
         return -1;
-    if (field->protect && !strcmp(field->protect, "pseudonymise"))
+    if (field->protect == RELAIS_AVRO_PSEUDONYMISE)
         return pseudonymise(c, field, place, v, err);
     return 0;
 }
@@ -188,12 +188,10 @@ static int visit_field(void *user, const struct relais_avro_field *field,
     struct checking *c = user;
     int rc = 0;
 
-    if (field->protect && !strcmp(field->protect, "drop")) {
+    if (field->protect == RELAIS_AVRO_DROP) {
         *v = relais_value_add(c->arena, NULL, NULL, RELAIS_VALUE_NULL);
         return *v ? 0 : full(err, NULL);
     }
-    if (!field->code && !field->rule && !field->protect)
-        return 0;
     if ((*v)->kind == RELAIS_VALUE_STRING)
         rc = visit_text(c, field, place, v, err);
     else if ((*v)->kind == RELAIS_VALUE_ARRAY)

@@ -16,11 +16,6 @@ struct sealing {
     int closed;
 };
 
-static bool encrypted(const struct relais_avro_field *field)
-{
-    return !strcmp(field->protect, "encrypt");
-}
-
 static int seal_field(void *user, const struct relais_avro_field *field,
                       const struct relais_avro_place *place, struct relais_slice *slot,
                       struct relais_error *err)
@@ -29,7 +24,7 @@ static int seal_field(void *user, const struct relais_avro_field *field,
     enum relais_usage usage;
     char path[RELAIS_AVRO_PATH_MAX];
 
-    if (!encrypted(field) || !slot->ptr)
+    if (!slot->ptr)
         return 0;
     if (relais_avro_path(place, path, err))
         return -1;
@@ -49,7 +44,7 @@ void *relais_check_seal(const struct relais_checker *checker,
         relais_error_set(err, RELAIS_E_LIMIT, NULL, "record larger than its arena");
         return NULL;
     }
-    if (relais_avro_protected(checked->contract->schema, data, seal_field, &s, err))
+    if (relais_avro_encrypted(checked->contract->schema, data, seal_field, &s, err))
         return NULL;
     return data;
 }
@@ -62,7 +57,7 @@ static int open_field(void *user, const struct relais_avro_field *field,
     char path[RELAIS_AVRO_PATH_MAX];
     int rc;
 
-    if (!encrypted(field) || !slot->ptr)
+    if (!slot->ptr)
         return 0;
     if (relais_avro_path(place, path, err))
         return -1;
@@ -78,7 +73,7 @@ int relais_check_open(const struct relais_keyring *ring,
 {
     struct sealing s = {ring, id_of(contract, data), arena, 0};
 
-    if (relais_avro_protected(contract->schema, data, open_field, &s, err))
+    if (relais_avro_encrypted(contract->schema, data, open_field, &s, err))
         return -1;
     return s.closed;
 }

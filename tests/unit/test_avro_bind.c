@@ -284,40 +284,40 @@ static void test_avro_bind_shows_each_value_given_and_takes_the_one_put(void **s
     relais_buf_release(&seen.log);
 }
 
-static int protect(void *user, const struct relais_avro_field *field,
-                   const struct relais_avro_place *place, struct relais_slice *slot,
-                   struct relais_error *err)
+static int seal(void *user, const struct relais_avro_field *field,
+                const struct relais_avro_place *place, struct relais_slice *slot,
+                struct relais_error *err)
 {
     char path[RELAIS_AVRO_PATH_MAX];
 
     assert_int_equal(relais_avro_path(place, path, err), 0);
     assert_int_equal(relais_buf_printf(user, "%s=%.*s ", path, (int)slot->len, slot->ptr),
                      0);
-    *slot = relais_slice_str(field->protect);
+    assert_int_equal(field->protect, RELAIS_AVRO_ENCRYPT);
+    *slot = RELAIS_SLICE("sealed");
     return 0;
 }
 
-static void test_avro_protected_walks_a_copy_and_leaves_the_first_alone(void **state)
+static void test_avro_encrypted_walks_a_copy_and_leaves_the_first_alone(void **state)
 {
     struct fixture *f = *state;
     struct relais_error err = RELAIS_ERROR_INIT;
     struct relais_buf log = RELAIS_BUF_INIT(1 << 16);
     static const char json[] = "{" ID ",\"people\":[{\"who\":\"a\",\"nir\":\"1\"},"
-                               "{\"who\":\"b\"}]}";
+                               "{\"who\":\"b\",\"nir\":\"2\"}]}";
     void *copy;
 
     assert_int_equal(bind(f, json, NULL, &err), 0);
     copy = relais_avro_copy(f->schema, f->data, &f->arena);
     assert_non_null(copy);
-    assert_int_equal(relais_avro_protected(f->schema, copy, protect, &log, &err), 0);
-    assert_string_equal(log.data, "people.who=a people.nir=1 people.who=b ");
+    assert_int_equal(relais_avro_encrypted(f->schema, copy, seal, &log, &err), 0);
+    assert_string_equal(log.data, "people.nir=1 people.nir=2 ");
     relais_buf_clear(&log);
-    assert_int_equal(relais_avro_protected(f->schema, copy, protect, &log, &err), 0);
-    assert_string_equal(log.data, "people.who=pseudonymise people.nir=encrypt "
-                                  "people.who=pseudonymise ");
+    assert_int_equal(relais_avro_encrypted(f->schema, copy, seal, &log, &err), 0);
+    assert_string_equal(log.data, "people.nir=sealed people.nir=sealed ");
     relais_buf_clear(&log);
-    assert_int_equal(relais_avro_protected(f->schema, f->data, protect, &log, &err), 0);
-    assert_string_equal(log.data, "people.who=a people.nir=1 people.who=b ");
+    assert_int_equal(relais_avro_encrypted(f->schema, f->data, seal, &log, &err), 0);
+    assert_string_equal(log.data, "people.nir=1 people.nir=2 ");
     relais_buf_release(&log);
 }
 
@@ -345,15 +345,15 @@ static void test_avro_path_has_a_ceiling(void **state)
 }
 
 static void
-test_avro_protected_reaches_lists_unions_and_records_in_themselves(void **state)
+test_avro_encrypted_reaches_lists_unions_and_records_in_themselves(void **state)
 {
     struct relais_avro *schema = helper_avro_schema(
         "{\"type\":\"record\",\"name\":\"N\",\"fields\":["
         "{\"name\":\"list\",\"type\":[\"null\",{\"type\":\"array\","
         "\"items\":\"string\"}],"
-        "\"relais:protect\":\"pseudonymise\",\"default\":null},"
+        "\"relais:protect\":\"encrypt\",\"default\":null},"
         "{\"name\":\"any\",\"type\":[\"int\",\"string\",\"null\"],\"relais:"
-        "protect\":\"drop\","
+        "protect\":\"encrypt\","
         "\"default\":null},"
         "{\"name\":\"next\",\"type\":[\"null\",\"N\"],\"default\":null}]}");
     struct relais_arena arena = RELAIS_ARENA_INIT(MEMORY);
@@ -367,7 +367,7 @@ test_avro_protected_reaches_lists_unions_and_records_in_themselves(void **state)
     void *data = relais_zalloc(relais_avro_root(schema)->size);
 
     assert_int_equal(relais_avro_bind(schema, v, data, &arena, NULL, &err), 0);
-    assert_int_equal(relais_avro_protected(schema, data, protect, &log, &err), 0);
+    assert_int_equal(relais_avro_encrypted(schema, data, seal, &log, &err), 0);
     assert_string_equal(log.data, "list=a list=b next.any=c ");
     relais_buf_release(&log);
     relais_arena_release(&arena);
@@ -495,9 +495,9 @@ int main(void)
         WITH(test_avro_bind_keeps_clear_texts_for_fields_to_be_sealed),
         cmocka_unit_test(test_avro_sealed_fields_are_told_as_bytes),
         WITH(test_avro_bind_shows_each_value_given_and_takes_the_one_put),
-        WITH(test_avro_protected_walks_a_copy_and_leaves_the_first_alone),
+        WITH(test_avro_encrypted_walks_a_copy_and_leaves_the_first_alone),
         cmocka_unit_test(
-            test_avro_protected_reaches_lists_unions_and_records_in_themselves),
+            test_avro_encrypted_reaches_lists_unions_and_records_in_themselves),
         cmocka_unit_test(test_avro_path_has_a_ceiling),
         cmocka_unit_test(test_avro_bind_picks_the_first_branch_that_fits),
         cmocka_unit_test(test_avro_fixed_uuid_is_a_text_in_the_json_form),
