@@ -1,5 +1,6 @@
 #include "connectors/pgoutput.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #define EPOCH_2000_US 946684800000000 /* 2000-01-01 in microseconds since 1970 */
@@ -40,20 +41,42 @@ static const char *take(struct pgoutput_reader *r, size_t len)
     return at;
 }
 
-static uint64_t number(struct pgoutput_reader *r, size_t len)
+uint64_t pgoutput_u64(struct pgoutput_reader *r)
 {
-    const char *at = take(r, len);
+    const char *at = take(r, sizeof(uint64_t));
     uint64_t n = 0;
 
-    for (size_t i = 0; at && i < len; i++)
-        n = n << 8 | (uint8_t)at[i];
-    return n;
+    if (at)
+        memcpy(&n, at, sizeof(n));
+    return be64toh(n);
 }
 
-uint64_t pgoutput_u64(struct pgoutput_reader *r) { return number(r, 8); }
-uint32_t pgoutput_u32(struct pgoutput_reader *r) { return (uint32_t)number(r, 4); }
-uint8_t pgoutput_u8(struct pgoutput_reader *r) { return (uint8_t)number(r, 1); }
-static uint16_t read_u16(struct pgoutput_reader *r) { return (uint16_t)number(r, 2); }
+uint32_t pgoutput_u32(struct pgoutput_reader *r)
+{
+    const char *at = take(r, sizeof(uint32_t));
+    uint32_t n = 0;
+
+    if (at)
+        memcpy(&n, at, sizeof(n));
+    return be32toh(n);
+}
+
+static uint16_t read_u16(struct pgoutput_reader *r)
+{
+    const char *at = take(r, sizeof(uint16_t));
+    uint16_t n = 0;
+
+    if (at)
+        memcpy(&n, at, sizeof(n));
+    return be16toh(n);
+}
+
+uint8_t pgoutput_u8(struct pgoutput_reader *r)
+{
+    const char *at = take(r, 1);
+
+    return at ? (uint8_t)*at : 0;
+}
 
 static const char *read_string(struct pgoutput_reader *r)
 {

@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH_MAX   256
+#define BATCH_MAX   128
 #define EVENTS_MAX  20000 /* of the log in one poll */
 #define PENDING_MAX 4096
 #define PLACE_MAX   (16 + 1 + 16)

@@ -62,9 +62,9 @@ static uint64_t hash_on(uint64_t h, struct relais_slice s)
         h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
         h ^= h >> 32;
     }
-    word = (uint64_t)s.len << 56 | 0xff;
-    if (s.len)
-        memcpy(&word, s.ptr, s.len);
+    word = 0xff;
+    for (size_t i = 0; i < s.len; i++)
+        word = word << 8 | (unsigned char)s.ptr[i];
     h = (h ^ word ^ s.len) * UINT64_C(0x9e3779b97f4a7c15);
     return h ^ h >> 32;
 }

@@ -1,6 +1,8 @@
 /* The text codings of core/crypto.h: hex, base32, base64, UUID. */
 #include "core/crypto.h"
 
+#include <endian.h>
+
 static const char hex_digits[] = "0123456789abcdef";
 
 void relais_hex(const unsigned char *ptr, size_t len, char *out)
@@ -144,22 +146,44 @@ void relais_uuid8(const unsigned char digest[16], char out[37])
     out[36] = '\0';
 }
 
+#define EACH(byte) ((byte)*UINT64_C(0x0101010101010101)) /* eight of it */
+
+/* Eight small hexadecimal digits at once; false: one is none. */
+static bool eight_digits(const char *digits, unsigned char out[4])
+{
+    uint64_t w, letters, values, wrong;
+    uint32_t four;
+
+    memcpy(&w, digits, sizeof(w));
+    w = le64toh(w);
+    letters = w >> 6 & EACH(1);
+    values = (w & EACH(0x0f)) + 9 * letters;
+    /* 10 and more of letters alone, 16 of none; the upper half 6 of letters, else 3 */
+    wrong = ((values + EACH(6)) >> 4 & EACH(1)) ^ letters;
+    wrong |= (values & EACH(0x10)) | ((w & EACH(0xf0)) ^ (EACH(0x30) + 0x30 * letters));
+    values = (values << 4 | values >> 8) & UINT64_C(0x00ff00ff00ff00ff);
+    values = (values | values >> 8) & UINT64_C(0x0000ffff0000ffff);
+    four = htole32((uint32_t)(values | values >> 16));
+    memcpy(out, &four, sizeof(four));
+    return !wrong;
+}
+
 bool relais_uuid_parse(struct relais_slice s, unsigned char out[16])
 {
-    static const unsigned char at[16] = {0,  2,  4,  6,  9,  11, 14, 16,
-                                         19, 21, 24, 26, 28, 30, 32, 34};
+    char digits[32];
+    bool good = true;
 
     if (s.len != 36 || s.ptr[8] != '-' || s.ptr[13] != '-' || s.ptr[18] != '-' ||
         s.ptr[23] != '-')
         return false;
-    for (size_t i = 0; i < 16; i++) {
-        int high = small_hex_value(s.ptr[at[i]]), low = small_hex_value(s.ptr[at[i] + 1]);
-
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
+    memcpy(digits, s.ptr, 8);
+    memcpy(digits + 8, s.ptr + 9, 4);
+    memcpy(digits + 12, s.ptr + 14, 4);
+    memcpy(digits + 16, s.ptr + 19, 4);
+    memcpy(digits + 20, s.ptr + 24, 12);
+    for (size_t i = 0; i < 4; i++)
+        good &= eight_digits(digits + 8 * i, out + 4 * i);
+    return good;
 }
 
 bool relais_uuid_is(struct relais_slice s)
