@@ -14,31 +14,28 @@ void relais_hex(const unsigned char *ptr, size_t len, char *out)
     *out = '\0';
 }
 
-/* Without branches where it is one; -1: it is not. */
-static int small_hex_value(char c)
-{
-    unsigned digit = (unsigned char)c - '0', letter = (unsigned char)c - 'a';
-
-    return digit < 10 ? (int)digit : letter < 6 ? (int)letter + 10 : -1;
-}
-
-static int hex_value(char c)
-{
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : small_hex_value(c);
-}
+/* A hexadecimal digit's value and one; 0: it is none. */
+static const unsigned char after_digit[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+    ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16};
 
 bool relais_unhex(struct relais_slice s, unsigned char *out, size_t out_len)
 {
+    const unsigned char *in = (const unsigned char *)s.ptr;
+    unsigned any = 0;
+
     if (s.len % 2 || s.len / 2 != out_len)
         return false;
     for (size_t i = 0; i < out_len; i++) {
-        int high = hex_value(s.ptr[2 * i]), low = hex_value(s.ptr[2 * i + 1]);
+        unsigned high = after_digit[in[2 * i]] - 1u,
+                 low = after_digit[in[2 * i + 1]] - 1u;
 
-        if (high < 0 || low < 0)
-            return false;
+        any |= high | low;
         out[i] = (unsigned char)(high << 4 | low);
     }
-    return true;
+    return any < 16;
 }
 
 void relais_base32(const unsigned char *ptr, size_t len, char *out)

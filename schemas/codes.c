@@ -53,15 +53,6 @@ struct relais_codes {
     char version[17];
 };
 
-static uint32_t hash_bytes(uint32_t h, const char *ptr, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (unsigned char)ptr[i]) * 16777619u;
-    return h;
-}
-
-#define HASH_START 2166136261u
-
 /* The slot of a list: where it is, or where it would go. */
 static size_t list_slot(const struct relais_codes *codes, const char *name, uint32_t hash)
 {
@@ -77,11 +68,14 @@ static size_t list_slot(const struct relais_codes *codes, const char *name, uint
     return i;
 }
 
+static uint32_t name_hash(const char *name)
+{
+    return (uint32_t)relais_hash(relais_slice_str(name), RELAIS_SLICE(""));
+}
+
 static int find_list(const struct relais_codes *codes, const char *name)
 {
-    uint32_t hash = hash_bytes(HASH_START, name, strlen(name));
-
-    return (int)codes->list_table[list_slot(codes, name, hash)] - 1;
+    return (int)codes->list_table[list_slot(codes, name, name_hash(name))] - 1;
 }
 
 /* The slot of a code: where its first row is, or where it would go. */
@@ -102,7 +96,9 @@ static size_t find_slot(const struct relais_codes *codes, uint32_t list, uint32_
 
 static uint32_t code_hash(uint32_t list, struct relais_slice code)
 {
-    return hash_bytes(HASH_START ^ (list * 0x9e3779b9u), code.ptr, code.len);
+    const struct relais_slice number = {(const char *)&list, sizeof(list)};
+
+    return (uint32_t)relais_hash(number, code);
 }
 
 /* The first row of a code, NO_ROW: none. */
@@ -181,7 +177,7 @@ static int add_list(struct relais_codes *codes, const char *file,
     if (codes->list_count == LISTS_MAX)
         return relais_error_set(err, RELAIS_E_CONF_VALUE, file, "too many code lists");
     snprintf(list->name, sizeof(list->name), "%.*s", (int)len, file);
-    list->hash = hash_bytes(HASH_START, list->name, len);
+    list->hash = name_hash(list->name);
     slot = list_slot(codes, list->name, list->hash);
     if (!codes->list_table[slot])
         codes->list_table[slot] = (uint16_t)++codes->list_count;
