@@ -464,11 +464,12 @@ struct relais_value *relais_value_parse(struct relais_arena *arena,
     struct relais_slice copy =
         relais_arena_slice(arena, json.ptr ? json : RELAIS_SLICE(""));
     char *start = (char *)(uintptr_t)copy.ptr;
-    struct json js = {arena, json.ptr, start, start, start + json.len, err, 0};
+    struct json js = {arena, json.ptr, start, start, start, err, 0};
     struct relais_value *v;
 
     if (!start)
         return full(&js);
+    js.end += copy.len;
     v = parse_child(&js, NULL, NULL);
     if (!v)
         return NULL;

@@ -169,17 +169,21 @@ static int serve_publisher(struct source *s, int timeout_ms)
     return 0;
 }
 
+static bool commit_is_due(struct source *s)
+{
+    size_t ready = inflight_ready(publisher_ring(s->publisher));
+
+    return ready >= COMMIT_RECORDS ||
+           ((ready || s->unwritten.entries) &&
+            relais_monotonic_us() - s->committed_us >= COMMIT_US);
+}
+
 int source_pump(struct source *s, int timeout_ms)
 {
-    size_t ready;
-
     if (serve_publisher(s, timeout_ms))
         return -1;
-    ready = inflight_ready(publisher_ring(s->publisher));
-    if (ready >= COMMIT_RECORDS || ((ready || s->unwritten.entries) &&
-                                    relais_monotonic_us() - s->committed_us >= COMMIT_US))
-        if (commit(s, false))
-            return -1;
+    if (commit_is_due(s) && commit(s, false))
+        return -1;
     relais_ops_beat();
     return 0;
 }
@@ -197,9 +201,12 @@ int source_drain(struct source *s)
             return -1;
         /* nothing more will come: what is acknowledged is written at once */
         if (inflight_ready(ring) == inflight_count(ring) ||
-            inflight_ready(ring) >= COMMIT_RECORDS)
+            inflight_ready(ring) >= COMMIT_RECORDS) {
             if (commit(s, true))
                 return -1;
+        } else if (commit_is_due(s) && commit(s, false)) {
+            return -1;
+        }
         if (s->commit_backoff_ms)
             relais_loop_sleep_ms(10);
         relais_ops_beat();

@@ -165,12 +165,14 @@ int store_put_case(struct store *s, const char *topic, struct relais_slice dossi
 /* Instead of a put, with or without a transaction: the row waits in memory, where
  * store_case sees it, until store_put_kept and a commit, and may be found there without
  * the tree from then on. false: it has to be put. Too many wait (STORE_KEPT_MAX;
- * STORE_KEPT_FEW where the tree has more pages than that, or has not been seen: each may
- * dirty one, which is memory), it is longer than a pseudonym and an LSN, or those that
- * wait were put and are not committed. From the first such call on, what store_case reads
+ * STORE_KEPT_FEW where the tree has more than STORE_KEPT_PAGES, or has not been seen:
+ * what a write touches is memory until its commit, all these pages and those of new
+ * cases, 50 MB at most), it is longer than a pseudonym and an LSN, or those that wait
+ * were put and are not committed. From the first such call on, what store_case reads
  * outside of transactions is kept as well: 131,072 rows, 14 MB at most. */
-#define STORE_KEPT_MAX 122880
-#define STORE_KEPT_FEW 8192
+#define STORE_KEPT_MAX   122880
+#define STORE_KEPT_FEW   8192
+#define STORE_KEPT_PAGES 6144
 bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
                      const struct store_case *row) RELAIS_MUST_CHECK;
 size_t store_kept(const struct store *s); /* that wait */

@@ -22,7 +22,7 @@ enum row_state {
     ROW_WAITING,
 };
 
-/* What does not fit is not kept. What a search looks at lies on one line of the cache. */
+/* What does not fit is not kept. What a search looks at comes first. */
 struct kept_row {
     uint32_t next; /* of the same bucket, + 1; 0: none */
     unsigned char state;
@@ -346,6 +346,6 @@ int store_put_kept(struct store *s, struct relais_error *err)
     if (code)
         return store_error(s, code, "dossier", err);
     s->kept->waiting_max =
-        stat.ms_leaf_pages <= STORE_KEPT_FEW ? STORE_KEPT_MAX : STORE_KEPT_FEW;
+        stat.ms_leaf_pages <= STORE_KEPT_PAGES ? STORE_KEPT_MAX : STORE_KEPT_FEW;
     return 0;
 }
