@@ -420,7 +420,6 @@ bool relais_kafka_destroy(rd_kafka_t *rk, int seconds)
         farewell_free(f);
         return false;
     }
-    pthread_detach(thread);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += seconds;
     pthread_mutex_lock(&f->mutex);
@@ -428,7 +427,11 @@ bool relais_kafka_destroy(rd_kafka_t *rk, int seconds)
         ;
     left = f->left = !f->done;
     pthread_mutex_unlock(&f->mutex);
-    if (!left)
+    if (left) {
+        pthread_detach(thread); /* it frees what is left */
+    } else {
+        pthread_join(thread, NULL);
         farewell_free(f);
+    }
     return left;
 }
