@@ -167,10 +167,10 @@ int store_put_case(struct store *s, const char *topic, struct relais_slice dossi
  * the tree from then on. false: it has to be put. Too many wait (STORE_KEPT_MAX;
  * STORE_KEPT_FEW where the tree has more than STORE_KEPT_PAGES, or has not been seen:
  * what a write touches is memory until its commit, all these pages and those of new
- * cases, 50 MB at most), it is longer than a pseudonym and an LSN, or those that wait
+ * cases, 35 MB at most), it is longer than a pseudonym and an LSN, or those that wait
  * were put and are not committed. From the first such call on, what store_case reads
  * outside of transactions is kept as well: 131,072 rows, 14 MB at most. */
-#define STORE_KEPT_MAX   122880
+#define STORE_KEPT_MAX   57344
 #define STORE_KEPT_FEW   8192
 #define STORE_KEPT_PAGES 6144
 bool store_keep_case(struct store *s, const char *topic, struct relais_slice dossier,
