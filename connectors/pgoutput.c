@@ -41,41 +41,45 @@ static const char *take(struct pgoutput_reader *r, size_t len)
     return at;
 }
 
-uint64_t pgoutput_u64(struct pgoutput_reader *r)
+/* `to` stays as it is where fewer bytes are left. */
+static void copy(struct pgoutput_reader *r, void *to, size_t len)
 {
-    const char *at = take(r, sizeof(uint64_t));
-    uint64_t n = 0;
+    const char *at = take(r, len);
 
     if (at)
-        memcpy(&n, at, sizeof(n));
+        memcpy(to, at, len);
+}
+
+uint64_t pgoutput_u64(struct pgoutput_reader *r)
+{
+    uint64_t n = 0;
+
+    copy(r, &n, sizeof(n));
     return be64toh(n);
 }
 
 uint32_t pgoutput_u32(struct pgoutput_reader *r)
 {
-    const char *at = take(r, sizeof(uint32_t));
     uint32_t n = 0;
 
-    if (at)
-        memcpy(&n, at, sizeof(n));
+    copy(r, &n, sizeof(n));
     return be32toh(n);
 }
 
 static uint16_t read_u16(struct pgoutput_reader *r)
 {
-    const char *at = take(r, sizeof(uint16_t));
     uint16_t n = 0;
 
-    if (at)
-        memcpy(&n, at, sizeof(n));
+    copy(r, &n, sizeof(n));
     return be16toh(n);
 }
 
 uint8_t pgoutput_u8(struct pgoutput_reader *r)
 {
-    const char *at = take(r, 1);
+    uint8_t n = 0;
 
-    return at ? (uint8_t)*at : 0;
+    copy(r, &n, sizeof(n));
+    return n;
 }
 
 static const char *read_string(struct pgoutput_reader *r)

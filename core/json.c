@@ -3,15 +3,15 @@
  * ended by a NUL in the place of their closing quote. */
 #include "core/value.h"
 
+#include <endian.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-#define NUMBER_MAX            512 /* one number, bytes */
-#define MEMBERS_SCAN          16  /* up to here members are compared pairwise */
-#define EACH(byte)            ((byte)*UINT64_C(0x0101010101010101)) /* eight of it */
-#define LITTLE_ENDIAN_MACHINE (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+#define NUMBER_MAX   512 /* one number, bytes */
+#define MEMBERS_SCAN 16  /* up to here members are compared pairwise */
+#define EACH(byte)   ((byte)*UINT64_C(0x0101010101010101)) /* eight of it */
 
 struct json {
     struct relais_arena *arena;
@@ -158,20 +158,18 @@ static uint64_t holds(uint64_t eight, uint64_t as)
 }
 
 /* The end of the run of ASCII that stands for itself, from `at` on. Of eight bytes, those
- * marked before the first that ends the run are none; in the machine's order the first is
- * the lowest. */
+ * marked before the first that ends the run are none; the first is the lowest. */
 static char *plain_end(char *at, const char *end)
 {
     uint64_t w, marks;
 
     for (; (size_t)(end - at) >= sizeof(w); at += sizeof(w)) {
         memcpy(&w, at, sizeof(w));
+        w = le64toh(w);
         marks = ((w - EACH(0x20)) & ~w & EACH(0x80)) | (w & EACH(0x80)) |
                 holds(w, EACH('"')) | holds(w, EACH('\\'));
-        if (marks && LITTLE_ENDIAN_MACHINE)
-            return at + __builtin_ctzll(marks) / 8;
         if (marks)
-            break;
+            return at + __builtin_ctzll(marks) / 8;
     }
     while (at < end && is_plain((unsigned char)*at))
         at++;
