@@ -355,6 +355,24 @@ static void test_uuid8_has_its_version_and_variant(void **state)
     expect_hex(back, 16, "00000000000080008000000000000000");
 }
 
+static void test_each_digit_of_a_uuid_is_looked_at(void **state)
+{
+    static const char uuid[] = "01234567-89ab-cdef-0123-456789abcdef";
+    char text[sizeof(uuid)];
+
+    (void)state;
+    for (size_t at = 0; at < sizeof(uuid) - 1; at++)
+        for (int c = 0; c < 256; c++) {
+            bool digit = c && strchr("0123456789abcdef", c);
+
+            memcpy(text, uuid, sizeof(text));
+            text[at] = (char)c;
+            assert_int_equal(
+                relais_uuid_is((struct relais_slice){text, sizeof(text) - 1}),
+                uuid[at] == '-' ? c == '-' : digit);
+        }
+}
+
 static void test_only_the_lower_case_form_is_a_uuid(void **state)
 {
     static const char *const texts[] = {
@@ -394,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_base64_is_refused),
         cmocka_unit_test(test_base64_stops_at_the_ceiling),
         cmocka_unit_test(test_uuid8_has_its_version_and_variant),
+        cmocka_unit_test(test_each_digit_of_a_uuid_is_looked_at),
         cmocka_unit_test(test_only_the_lower_case_form_is_a_uuid),
     };
 
