@@ -7,9 +7,10 @@
  *   SLOT_MISSING  no such slot: never made, dropped, or the server is a promoted standby
  *                 (before PostgreSQL 17 slots are not copied to it)
  *   SLOT_LOST     WAL that it needed is gone (max_slot_wal_keep_size): changes are
- * missing SLOT_FOREIGN  physical, of another plugin or of another database SLOT_ORIGIN
- * the server is another one, or its log went back (pg_origin.h) PUBLICATION   it does not
- * exist, or leaves out a table or what happens to it
+ *                 missing
+ *   SLOT_FOREIGN  physical, of another plugin or of another database
+ *   SLOT_ORIGIN   the server is another one, or its log went back (pg_origin.h)
+ *   PUBLICATION   it does not exist, or leaves out a table or what happens to it
  *
  * That another process reads from it is no error here: opening the stream waits (RETRY).
  * Names default to relais_<territory>_<instance>. Units: LSN as uint64_t, bytes.
@@ -28,6 +29,10 @@
      .doc = "Slot de réplication ; à défaut relais_<territoire>_<instance>."},           \
     {"connector", "publication", RELAIS_CONF_TEXT,                                       \
      .doc = "Publication ; à défaut le nom du slot."}
+/* Last in a table of keys. A log is read more slowly than a file: fewer in flight do. */
+#define PG_LIMITS_KEYS                                                                   \
+    {"limits", "inflight_records", RELAIS_CONF_INTEGER, 1, 10000000, .def = "4096",      \
+     .doc = "Messages envoyés et non encore acquittés, au plus."}
 /* clang-format on */
 
 struct pg_slot_table {

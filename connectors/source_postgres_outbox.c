@@ -396,6 +396,7 @@ static const struct relais_conf_key keys[] = {
      .doc = "Lire les messages pg_logical_emit_message(true, prefix, …) : le contenu, ou "
             "{\"id\", \"payload\"}."},
     OUTBOX_ROW_KEYS,
+    PG_LIMITS_KEYS,
     {0},
 };
 

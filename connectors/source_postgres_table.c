@@ -484,6 +484,7 @@ static const struct relais_conf_key keys[] = {
      .def = "exiger",
      .doc = "exiger : refuser une table dont une ligne effacée ne dirait plus à quel "
             "objet elle appartenait."},
+    PG_LIMITS_KEYS,
     {0},
 };
 

@@ -293,8 +293,8 @@ void relais_conf_admit(struct relais_conf *conf, const struct relais_conf_key *k
 const struct relais_conf_key *conf_key(const struct relais_conf *conf,
                                        const char *section, const char *name)
 {
-    for (size_t i = 0; i < conf->table_count; i++)
-        for (const struct relais_conf_key *key = conf->tables[i]; key->section; key++)
+    for (size_t i = conf->table_count; i > 0; i--)
+        for (const struct relais_conf_key *key = conf->tables[i - 1]; key->section; key++)
             if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0)
                 return key;
     return NULL;

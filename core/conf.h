@@ -44,7 +44,8 @@ struct relais_conf *relais_conf_parse(struct relais_slice text, const char *base
 void relais_conf_free(struct relais_conf *conf);
 
 /* Admits the keys of a table (ended by a row with section NULL). Borrowed: static
- * storage. */
+ * storage. Of two rows of one key the one admitted last counts: a connector may have a
+ * default of its own. */
 void relais_conf_admit(struct relais_conf *conf, const struct relais_conf_key *keys);
 /* Every key given is admitted, of its type, in its bounds; every required key is given.
  * An unknown key is an error that names file, line and the nearest key that exists. */

@@ -108,6 +108,23 @@ static void test_required_key_counts_only_once_its_table_is_admitted(void **stat
     relais_conf_free(conf);
 }
 
+static void test_of_two_rows_of_a_key_the_last_counts(void **state)
+{
+    static const struct relais_conf_key own[] = {
+        {"limits", "inflight_records", RELAIS_CONF_INTEGER, 1, 100, .def = "7"},
+        {.section = NULL},
+    };
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_conf *conf = relais_conf_load(NULL, NULL, 0, &err);
+
+    assert_non_null(conf);
+    relais_conf_admit(conf, relais_conf_common);
+    assert_int_equal(relais_conf_integer(conf, "limits", "inflight_records"), 8192);
+    relais_conf_admit(conf, own);
+    assert_int_equal(relais_conf_integer(conf, "limits", "inflight_records"), 7);
+    relais_conf_free(conf);
+}
+
 static void test_booleans_are_read_in_both_languages(void **state)
 {
     static const char *const texts[] = {
@@ -377,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_lines_are_trimmed_and_comments_skipped),
         cmocka_unit_test(test_defaults_stand_in_for_absent_and_blank_keys),
         cmocka_unit_test(test_required_key_counts_only_once_its_table_is_admitted),
+        cmocka_unit_test(test_of_two_rows_of_a_key_the_last_counts),
         cmocka_unit_test(test_booleans_are_read_in_both_languages),
         cmocka_unit_test(test_value_of_a_wrong_type_is_not_shown),
         cmocka_unit_test(test_overrides_replace_and_add),
