@@ -15,7 +15,8 @@
 #define INFLIGHT_NO_TOPIC UINT32_MAX
 
 /* Two indexes over what is in flight, so that later records see what earlier ones will
- * have written: by object, and by (topic, dossier). */
+ * have written: by object where its state or a fact's digest will be, and by (topic,
+ * dossier). */
 enum inflight_index {
     INFLIGHT_BY_OBJECT,
     INFLIGHT_BY_CASE,

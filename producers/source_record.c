@@ -90,7 +90,6 @@ int source_send_event(struct source *s, struct source_contract *c,
                       struct relais_slice trace, uint64_t ack, struct relais_error *err)
 {
     struct inflight_message m = {.topic = c->target.topic_index, .ack = ack};
-    struct relais_slice object = relais_slice_str(out->note.object);
 
     if (second_opinion(c, out->framed, err))
         return -1;
@@ -103,7 +102,9 @@ int source_send_event(struct source *s, struct source_contract *c,
     m.key = out->checked.dossier;
     m.value = out->framed;
     m.note = (struct relais_slice){(const char *)&out->note, sizeof(out->note)};
-    m.hash[INFLIGHT_BY_OBJECT] = inflight_hash(object, RELAIS_SLICE(""));
+    if (out->note.newest || out->note.has_digest)
+        m.hash[INFLIGHT_BY_OBJECT] =
+            inflight_hash(relais_slice_str(out->note.object), RELAIS_SLICE(""));
     m.hash[INFLIGHT_BY_CASE] = inflight_hash(relais_slice_str(c->topic), m.key);
     return source_send(s, &m, err);
 }
