@@ -5,6 +5,7 @@
 #   ROWS=400000   of the backlog; Debezium's rate and CPU are those of its warm second half
 #   RUNS=3        of each; the table has medians
 #   SIZES='100 1' rows a transaction
+#   CASES=50000   dossiers that they are of, in turn
 # relais' figures include its start, with all its headers and with two ([headers] profile = reduced; Debezium's
 # messages bear one). Debezium passes the payload on as text; relais checks it,
 # protects it and encodes it. Fetches about 100 MB of jars the first time (docker/debezium).
