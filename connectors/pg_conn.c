@@ -116,6 +116,14 @@ static int row_error(const PGresult *result, const char *state, const char *what
                             names[2] ? names[2] : "");
 }
 
+/* In every language the server's message quotes the text. */
+static bool is_fenced(const PGresult *result, const char *state)
+{
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    return strcmp(state, "22P02") == 0 && text && strstr(text, PG_CONN_FENCED);
+}
+
 int pg_conn_error(struct pg_conn *c, const PGresult *result, const char *what,
                   struct relais_error *err)
 {
@@ -126,6 +134,9 @@ int pg_conn_error(struct pg_conn *c, const PGresult *result, const char *what,
         set_text(err, RELAIS_E_PG_DOWN, what, "", PQerrorMessage(c->raw));
         return -1;
     }
+    if (is_fenced(result, state))
+        return relais_error_set(err, RELAIS_E_FENCED, "relais_positions",
+                                "a position was moved by another process");
     row = state_row(state);
     if (states[row].quotes)
         return row_error(result, state, what, states[row].code, err);

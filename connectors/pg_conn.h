@@ -10,6 +10,8 @@
  * 58: RETRY (PG_DOWN; 53100: DISK_FULL) · 21, 22, 23, 44, P0: DATA (PG_ROW) · 0A, 42:
  * CONF (PG_SCHEMA) · 28, 3D, 42501: CONF (PG_RIGHTS) · else RETRY.
  *
+ * A text of PG_CONN_FENCED that a statement makes a number of: FENCED.
+ *
  * Units: milliseconds. Ownership: a connection is its caller's; results are PGresult,
  * freed by PQclear. Blocking: until the server answers, at most the statement's time-out
  * and some seconds, also on a half-open connection or a frozen server; then the
@@ -21,6 +23,8 @@
 #include <libpq-fe.h>
 
 struct pg_conn;
+
+#define PG_CONN_FENCED "relais.fenced"
 
 enum pg_use {
     PG_USE_READ,        /* SELECT, administration of slots; only pg_catalog is searched */

@@ -153,6 +153,15 @@ int pg_positions_look(struct pg_conn *c, const char *table, const char *group,
     return rc;
 }
 
+static int add_literal(struct relais_buf *sql, struct pg_conn *c, const char *text)
+{
+    char *quoted = PQescapeLiteral(pg_conn_raw(c), text, strlen(text));
+    int rc = quoted ? relais_buf_add_str(sql, quoted) : -1;
+
+    PQfreemem(quoted);
+    return rc;
+}
+
 /* (group's own) topic, partition, from, to, epoch, timestamp: what the transaction moves.
  */
 static int add_values(const struct pg_positions *p, struct pg_conn *c,
@@ -161,55 +170,55 @@ static int add_values(const struct pg_positions *p, struct pg_conn *c,
     *count_out = 0;
     for (size_t i = 0; i < p->count; i++) {
         const struct pg_position *at = &p->list[i];
-        char *topic;
-        int rc;
 
         if (at->ahead == at->next)
             continue;
-        topic = PQescapeLiteral(pg_conn_raw(c), at->topic, strlen(at->topic));
-        rc = topic ? relais_buf_printf(sql,
-                                       "%s(%s, %" PRId32 ", %" PRId64 ", %" PRId64
-                                       ", %" PRId64 ", %" PRId64 "::int8)",
-                                       *count_out ? ", " : "", topic, at->partition,
-                                       at->next, at->ahead, at->epoch, at->ahead_ms)
-                   : -1;
-        PQfreemem(topic);
-        if (rc)
+        if (relais_buf_add_str(sql, *count_out ? ", (" : "(") ||
+            add_literal(sql, c, at->topic) ||
+            relais_buf_printf(sql,
+                              ", %" PRId32 ", %" PRId64 ", %" PRId64 ", %" PRId64
+                              ", %" PRId64 "::int8)",
+                              at->partition, at->next, at->ahead, at->epoch,
+                              at->ahead_ms))
             return -1;
         ++*count_out;
     }
     return 0;
 }
 
-int pg_positions_move(struct pg_positions *p, struct pg_conn *c, struct relais_error *err)
+static int add_move(const struct pg_positions *p, struct pg_conn *c,
+                    struct relais_buf *sql)
 {
-    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
-    const char *params[] = {p->group};
-    PGresult *r = NULL;
-    size_t count = 0;
-    int rc = 0;
+    size_t count;
 
+    return relais_buf_printf(sql,
+                             "WITH moved AS (UPDATE %s AS p SET suivant = v.vers, "
+                             "dernier_ms = v.ms FROM (VALUES ",
+                             p->table) ||
+                   add_values(p, c, sql, &count) ||
+                   relais_buf_add_str(
+                       sql, ") AS v (topic, partition, de, vers, epoque, ms) WHERE "
+                            "p.topic = v.topic AND p.partition = v.partition AND "
+                            "p.suivant = v.de AND p.epoque = v.epoque AND p.groupe = ") ||
+                   add_literal(sql, c, p->group) ||
+                   relais_buf_printf(sql,
+                                     " RETURNING 1) SELECT CASE WHEN count(*) = %zu THEN "
+                                     "0 ELSE ('" PG_CONN_FENCED
+                                     "' || count(*))::int8 END FROM moved; ",
+                                     count)
+               ? -1
+               : 0;
+}
+
+int pg_positions_move(const struct pg_positions *p, struct pg_conn *c,
+                      struct pg_script *script, struct relais_error *err)
+{
     if (!pg_positions_moved(p))
         return 0;
-    if (relais_buf_printf(
-            &sql, "UPDATE %s AS p SET suivant = v.vers, dernier_ms = v.ms FROM (VALUES ",
-            p->table) ||
-        add_values(p, c, &sql, &count) ||
-        relais_buf_add_str(&sql, ") AS v (topic, partition, de, vers, epoque, ms) WHERE "
-                                 "p.groupe = $1 AND p.topic = v.topic AND p.partition = "
-                                 "v.partition AND p.suivant = v.de AND p.epoque = "
-                                 "v.epoque"))
-        relais_error_set(err, RELAIS_E_BUG, "relais_positions", "too many partitions");
-    else
-        r = pg_conn_exec(c, "relais_positions", sql.data, params, 1, err);
-    relais_buf_release(&sql);
-    if (!r)
-        return -1;
-    if (strtoull(PQcmdTuples(r), NULL, 10) != count)
-        rc = relais_error_set(err, RELAIS_E_FENCED, "relais_positions",
-                              "a position was moved by another process");
-    PQclear(r);
-    return rc;
+    return add_move(p, c, &script->sql)
+               ? relais_error_set(err, RELAIS_E_LIMIT, "relais_positions",
+                                  "too many partitions")
+               : 0;
 }
 
 /* FOR UPDATE waits until the lost transaction is over. */
@@ -261,6 +270,8 @@ int pg_positions_restart(struct pg_positions *p, struct pg_conn *c,
 {
     struct pg_position *ours = pg_positions_find(p, at->topic, at->partition);
     struct pg_position before;
+    struct pg_script script;
+    int rc;
 
     if (!ours)
         return relais_error_set(err, RELAIS_E_FENCED, at->topic,
@@ -268,7 +279,13 @@ int pg_positions_restart(struct pg_positions *p, struct pg_conn *c,
     before = *ours;
     ours->ahead = ours->done = at->next;
     ours->ahead_ms = ours->done_ms = at->last_ms;
-    if (pg_positions_move(p, c, err)) {
+    pg_script_init(&script);
+    rc = pg_positions_move(p, c, &script, err) ||
+                 pg_script_run(&script, c, "relais_positions", err)
+             ? -1
+             : 0;
+    pg_script_release(&script);
+    if (rc) {
         *ours = before;
         return -1;
     }

@@ -12,7 +12,7 @@
  * lost what it had committed: positions are to be asked anew. Threads: one.
  */
 
-#include "connectors/pg_conn.h"
+#include "connectors/pg_script.h"
 #include "core/record.h"
 
 struct pg_position {
@@ -44,8 +44,10 @@ int pg_positions_look(struct pg_conn *c, const char *table, const char *group,
 /* NULL: not ours. */
 struct pg_position *pg_positions_find(struct pg_positions *p, const char *topic,
                                       int32_t partition);
-/* The last statement of a transaction: from next to ahead. */
-int pg_positions_move(struct pg_positions *p, struct pg_conn *c,
+/* The last statement of a transaction, from next to ahead; nothing where none is ahead.
+ * When it runs it fails with FENCED unless each is where it is thought to be. */
+int pg_positions_move(const struct pg_positions *p, struct pg_conn *c,
+                      struct pg_script *script,
                       struct relais_error *err) RELAIS_MUST_CHECK;
 /* The transaction is durable; or it is not. */
 void pg_positions_settle(struct pg_positions *p, bool committed);

@@ -323,22 +323,6 @@ int pg_target_check(const struct pg_target *t, const struct relais_value *open,
 /* ---- rows ----------------------------------------------------------------------------
  */
 
-/* The answer of the COPY before is taken, its own is left. */
-static int send_rows(struct pg_conn *c, const char *what, const char *sql,
-                     const struct relais_buf *rows, const char **unanswered,
-                     struct relais_error *err)
-{
-    if (!rows->len)
-        return 0;
-    if ((*unanswered && pg_conn_answered(c, *unanswered, err)) ||
-        pg_conn_run(c, what, sql, err) ||
-        pg_conn_copy(c, what, relais_buf_slice(rows), err) ||
-        pg_conn_copy_end(c, what, err))
-        return -1;
-    *unanswered = what;
-    return 0;
-}
-
 const char *pg_target_merge_sql(const struct pg_target *t)
 {
     bool lists = false;
@@ -348,7 +332,7 @@ const char *pg_target_merge_sql(const struct pg_target *t)
     return t->tables[0].rows.len ? t->merge_sql[lists][t->keys.twice] : NULL;
 }
 
-int pg_target_copy(const struct pg_target *t, struct pg_conn *c, const char **unanswered,
+int pg_target_copy(const struct pg_target *t, struct pg_script *script,
                    struct relais_error *err)
 {
     for (size_t i = 0; i < t->table_count; i++) {
@@ -356,17 +340,17 @@ int pg_target_copy(const struct pg_target *t, struct pg_conn *c, const char **un
         const char *sql =
             t->way == PG_WAY_STRAIGHT ? table->straight_sql : table->copy_sql;
 
-        if (send_rows(c, table->name, sql, &table->rows, unanswered, err))
+        if (pg_script_copy(script, table->name, sql, &table->rows, err))
             return -1;
     }
     return 0;
 }
 
-int pg_target_copy_received(const struct pg_target *t, struct pg_conn *c,
-                            const char **unanswered, struct relais_error *err)
+int pg_target_copy_received(const struct pg_target *t, struct pg_script *script,
+                            struct relais_error *err)
 {
-    return send_rows(c, "relais_recus", t->received_sql, &t->received.rows, unanswered,
-                     err);
+    return pg_script_copy(script, "relais_recus", t->received_sql, &t->received.rows,
+                          err);
 }
 
 int pg_target_may_go(const struct pg_target *t, struct pg_conn *c, bool *may_out,

@@ -21,6 +21,7 @@
 
 #include "connectors/pg_conn.h"
 #include "connectors/pg_received.h"
+#include "connectors/pg_script.h"
 
 #define PG_TARGET_TABLES_MAX 24 /* one contract's */
 
@@ -105,14 +106,11 @@ int pg_target_check(const struct pg_target *t, const struct relais_value *open,
  * the batch, the later the greater. PG_ROW: a text that PostgreSQL cannot hold; LIMIT. */
 int pg_target_add(struct pg_target *t, const struct relais_value *value, size_t rank,
                   struct relais_error *err) RELAIS_MUST_CHECK;
-/* The rows into the temporary tables, or straight, in the transaction under way. Of each
- * COPY the answer is taken before the next one, the last is left: *unanswered names it
- * (NULL: none so far), for pg_conn_answered. */
-int pg_target_copy(const struct pg_target *t, struct pg_conn *c, const char **unanswered,
+/* The COPYs of the rows into the temporary tables, or straight. LIMIT. */
+int pg_target_copy(const struct pg_target *t, struct pg_script *script,
                    struct relais_error *err) RELAIS_MUST_CHECK;
-/* Not MERGE: the rows of relais_recus, in the same way. */
-int pg_target_copy_received(const struct pg_target *t, struct pg_conn *c,
-                            const char **unanswered,
+/* Not MERGE: of the rows of relais_recus. LIMIT. */
+int pg_target_copy_received(const struct pg_target *t, struct pg_script *script,
                             struct relais_error *err) RELAIS_MUST_CHECK;
 /* From there into the tables; NULL: there is no row. */
 const char *pg_target_merge_sql(const struct pg_target *t);

@@ -95,46 +95,41 @@ int pg_targets_may_go(const struct pg_targets *ts, struct pg_conn *c, bool *may_
     return 0;
 }
 
-/* From the temporary tables. */
-static int send_merge(const struct pg_targets *ts, struct pg_conn *c,
-                      struct relais_error *err)
+bool pg_targets_rows(const struct pg_targets *ts)
 {
-    struct relais_buf sql = RELAIS_BUF_INIT(SQL_MAX_BYTES);
-    int rc = 0;
-
-    for (size_t i = 0; i < ts->count && !rc; i++) {
-        const struct pg_target *t = ts->list[i];
-        const char *one = pg_target_merge_sql(t);
-        bool count = ts->way == PG_WAY_MERGE && t->count_sql;
-
-        /* relais_recus first, as by COPY: two sinks that write the same wait in order */
-        if (one && ((count && relais_buf_add_str(&sql, t->count_sql)) ||
-                    relais_buf_add_str(&sql, one)))
-            rc = relais_error_set(err, RELAIS_E_LIMIT, "merge", "statements too long");
-    }
-    if (!rc && !PQsendQuery(pg_conn_raw(c), sql.data))
-        rc = pg_conn_error(c, NULL, "merge", err);
-    relais_buf_release(&sql);
-    return rc;
+    for (size_t i = 0; i < ts->count; i++)
+        if (ts->list[i]->tables[0].rows.len)
+            return true;
+    return false;
 }
 
-int pg_targets_send(const struct pg_targets *ts, struct pg_conn *c, bool *rows_out,
-                    struct relais_error *err)
+/* From the temporary tables. relais_recus first, as by COPY: two sinks that write the
+ * same wait in order. */
+static int add_merge(const struct pg_target *t, bool count, struct pg_script *script,
+                     struct relais_error *err)
 {
-    const char *unanswered = NULL;
+    const char *merge = pg_target_merge_sql(t);
 
-    *rows_out = false;
-    for (size_t i = 0; i < ts->count; i++)
-        *rows_out = *rows_out || ts->list[i]->tables[0].rows.len;
-    if (!*rows_out)
+    if (!merge)
         return 0;
+    return (count && pg_script_add(script, t->count_sql, err)) ||
+                   pg_script_add(script, merge, err)
+               ? -1
+               : 0;
+}
+
+int pg_targets_script(const struct pg_targets *ts, struct pg_script *script,
+                      struct relais_error *err)
+{
     for (size_t i = 0; i < ts->count; i++)
-        if (pg_target_copy_received(ts->list[i], c, &unanswered, err))
+        if (pg_target_copy_received(ts->list[i], script, err))
             return -1;
     for (size_t i = 0; i < ts->count; i++)
-        if (pg_target_copy(ts->list[i], c, &unanswered, err))
+        if (pg_target_copy(ts->list[i], script, err))
             return -1;
-    if (ts->way == PG_WAY_STRAIGHT)
-        return 0;
-    return pg_conn_answered(c, unanswered, err) || send_merge(ts, c, err) ? -1 : 0;
+    for (size_t i = 0; i < ts->count && ts->way != PG_WAY_STRAIGHT; i++)
+        if (add_merge(ts->list[i], ts->way == PG_WAY_MERGE && ts->list[i]->count_sql,
+                      script, err))
+            return -1;
+    return 0;
 }

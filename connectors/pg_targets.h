@@ -43,9 +43,10 @@ int pg_targets_expect(struct pg_targets *ts, struct pg_conn *c, const char *sche
 /* May the rows go their way, as far as a sample of their keys and ids tells? */
 int pg_targets_may_go(const struct pg_targets *ts, struct pg_conn *c, bool *may_out,
                       struct relais_error *err) RELAIS_MUST_CHECK;
-/* Sends what is in the buffers, in the transaction under way; the last statement's answer
- * is left to pg_conn_answered, if there is one. *rows_out: there were rows. */
-int pg_targets_send(const struct pg_targets *ts, struct pg_conn *c, bool *rows_out,
-                    struct relais_error *err) RELAIS_MUST_CHECK;
+/* Are there rows in the buffers? */
+bool pg_targets_rows(const struct pg_targets *ts);
+/* What takes them into the tables. LIMIT. */
+int pg_targets_script(const struct pg_targets *ts, struct pg_script *script,
+                      struct relais_error *err) RELAIS_MUST_CHECK;
 
 #endif

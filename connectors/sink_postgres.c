@@ -1,10 +1,10 @@
 /* sink_postgres: the last state of every object, exactly once, in tables of PostgreSQL.
  * Rows and positions are one transaction (pg_positions.h); tables say themselves what is
  * wanted of an event (pg_target.h). A batch goes by COPY into temporary tables and from
- * there by one statement a table. If the database refuses it, halves are tried until the
- * one record is found that it refuses; all others are written. With a mapping the events
- * of its contract go into an application's own tables (pg_writing.h), in the same
- * transaction.
+ * there by one statement a table, all in one message (pg_script.h). If the database
+ * refuses it, halves are tried until the one record is found that it refuses; all others
+ * are written. With a mapping the events of its contract go into an application's own
+ * tables (pg_writing.h), in the same transaction.
  *
  * While there is a backlog (full batches) the server merges one batch while the next is
  * made ready; what was taken so is durable with the next write or flush. Where it fails
@@ -35,6 +35,7 @@ struct sink_postgres {
     struct pg_positions positions;
     struct pg_targets targets;
     struct pg_writing writing; /* into an application's own tables */
+    struct pg_script script;   /* of the transaction under way */
     size_t full;               /* records of a full batch; 0: none is */
     bool running;   /* rows were sent whose answer was not waited for, in a transaction */
     bool lost;      /* what was running is lost: to be read again, by the positions */
@@ -73,6 +74,7 @@ static void sink_postgres_close(void *state)
     drop_session(s);
     pg_positions_clear(&s->positions);
     pg_writing_close(&s->writing);
+    pg_script_release(&s->script);
     free(s->controls);
     free(s->table);
     free(s->quoted);
@@ -136,6 +138,7 @@ static int sink_postgres_open(void **state, const struct relais_conf *conf,
     s->schema = relais_conf_text(conf, "connector", "sql_schema");
     s->full = (size_t)relais_conf_integer(conf, "sink", "batch_records");
     s->way = PG_WAY_STRAIGHT;
+    pg_script_init(&s->script);
     if (pg_writing_open(&s->writing, relais_conf_text(conf, "connector", "mapping"),
                         err) == 0 &&
         session(s, err) == 0 &&
@@ -177,16 +180,6 @@ static int sink_postgres_expect(void *state, const char *contract,
 /* ---- one transaction -----------------------------------------------------------------
  */
 
-static int merge(struct sink_postgres *s, struct relais_error *err)
-{
-    bool rows;
-
-    return pg_targets_send(&s->targets, s->conn, &rows, err) ||
-                   pg_conn_answered(s->conn, "merge", err)
-               ? -1
-               : 0;
-}
-
 static int announce(struct sink_postgres *s, struct relais_error *err)
 {
     const char *topics = relais_conf_text(s->conf, "sink", "topics");
@@ -205,15 +198,43 @@ static void clear_rows(struct sink_postgres *s, enum pg_way way)
     pg_targets_clear(&s->targets, way);
 }
 
+/* The script is a transaction's beginning, with the rows in the buffers. */
+static int begin(struct sink_postgres *s, struct relais_error *err)
+{
+    pg_script_clear(&s->script);
+    return pg_script_add(&s->script, "BEGIN; ", err) ||
+                   pg_targets_script(&s->targets, &s->script, err)
+               ? -1
+               : 0;
+}
+
+/* The script, and with it the transaction's end. */
+static int end(struct sink_postgres *s, struct relais_error *err)
+{
+    return pg_positions_move(&s->positions, s->conn, &s->script, err) ||
+                   pg_script_add(&s->script, "COMMIT; ", err) ||
+                   pg_script_run(&s->script, s->conn, "merge", err)
+               ? -1
+               : 0;
+}
+
+/* What no script says goes between its beginning and its end. */
+static int apply(struct sink_postgres *s, struct relais_error *err)
+{
+    if (!s->writing.events.len && !s->control_count)
+        return 0;
+    return pg_script_run(&s->script, s->conn, "merge", err) ||
+                   pg_writing_apply(&s->writing, s->conn, err) || announce(s, err)
+               ? -1
+               : 0;
+}
+
 /* Everything that is in the buffers and ahead, or nothing. */
 static int transact(struct sink_postgres *s, struct relais_error *err)
 {
     struct relais_error why = RELAIS_ERROR_INIT;
 
-    if (pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 && merge(s, &why) == 0 &&
-        pg_writing_apply(&s->writing, s->conn, &why) == 0 && announce(s, &why) == 0 &&
-        pg_positions_move(&s->positions, s->conn, &why) == 0 &&
-        pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
+    if (begin(s, &why) == 0 && apply(s, &why) == 0 && end(s, &why) == 0) {
         pg_positions_settle(&s->positions, true);
         clear_rows(s, PG_WAY_MERGE);
         return 0;
@@ -366,9 +387,8 @@ static int finish(struct sink_postgres *s, struct relais_error *err)
 
     if (!s->running)
         return 0;
-    if (pg_conn_answered(s->conn, "merge", &why) == 0 &&
-        pg_positions_move(&s->positions, s->conn, &why) == 0 &&
-        pg_conn_run(s->conn, "transaction", "COMMIT", &why) == 0) {
+    if (pg_script_answered(&s->script, s->conn, "merge", &why) == 0 &&
+        end(s, &why) == 0) {
         s->running = false;
         pg_positions_settle(&s->positions, true);
         return 0;
@@ -386,11 +406,11 @@ static void send_ahead(struct sink_postgres *s)
     struct relais_error why = RELAIS_ERROR_INIT;
     bool may = false;
 
-    if (pg_targets_may_go(&s->targets, s->conn, &may, &why) == 0 && may &&
-        pg_conn_run(s->conn, "transaction", "BEGIN", &why) == 0 &&
-        pg_targets_send(&s->targets, s->conn, &s->running, &why) == 0 && s->running)
+    s->running = pg_targets_may_go(&s->targets, s->conn, &may, &why) == 0 && may &&
+                 pg_targets_rows(&s->targets) && begin(s, &why) == 0 &&
+                 pg_script_send(&s->script, s->conn, &why) == 0;
+    if (s->running)
         return;
-    s->running = false;
     go_lower(s, why.text);
     if (PQstatus(pg_conn_raw(s->conn)) != CONNECTION_OK ||
         (PQtransactionStatus(pg_conn_raw(s->conn)) != PQTRANS_IDLE &&
