@@ -17,6 +17,7 @@
 #define LINE_LIMIT  (16u << 20)
 #define ARENA_LIMIT (64u << 20)
 #define COMMIT_US   5000000
+#define EXIT_LEFT   75
 
 struct printer {
     struct subscriber *sub;
@@ -27,6 +28,7 @@ struct printer {
     bool group;
     long left; /* events still wanted; -1: no end */
     bool until_end;
+    bool stopped;                /* before the end that was asked for */
     int64_t commit_us;           /* when the last commit was */
     enum relais_code complained; /* the last trouble that was told */
 };
@@ -142,8 +144,9 @@ static int loop(struct printer *p, struct relais_error *err)
             return -1;
         idle = true;
         if (p->until_end && subscriber_at_end(p->sub))
-            break;
+            return settle(p, err);
     }
+    p->stopped = p->left > 0 || (p->until_end && p->left < 0);
     return settle(p, err);
 }
 
@@ -227,6 +230,8 @@ static int run(struct cli *cli)
     if ((!conf || print_all(cli, conf, &p, &err)) &&
         !(err.code == RELAIS_E_IO && errno == EPIPE))
         status = cli_fail(cli, &err);
+    else if (p.stopped)
+        status = EXIT_LEFT;
     hangs = p.sub && subscriber_free(p.sub);
     relais_avro_free(p.reader);
     relais_codes_free(p.codes);
@@ -272,7 +277,8 @@ const struct cli_command cli_subscribe = {
         "Avec --group : depuis sa position ; --from ne vaut que pour une partition où "
         "il\n"
         "n'en a pas. Au moins une fois : l'id et (constate_le, sequence) disent les "
-        "répétés.\n\n"
+        "répétés.\n"
+        "Arrêté avant --count ou --until-end : code 75.\n\n"
         "Exemple : relais subscribe dep93.eligibility.v1 -b 127.0.0.1:9092 --until-end\n",
     .options = options,
     .arg_min = 1,

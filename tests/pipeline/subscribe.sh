@@ -56,3 +56,8 @@ check 'an event is printed at once while it waits' wait_for 10 grep -q 7a3c1c9f 
 halt live
 [ "$status" = 0 ] && ok 'SIGTERM ends it with 0' || not_ok "SIGTERM ends it with $status"
 check 'no broker: it waits, and ends when told' sh -c 'timeout -s TERM 3 "$0" subscribe x -b 127.0.0.1:1 2>/dev/null; rc=$?; [ $rc = 0 ] || [ $rc = 124 ]' "$relais"
+check 'but with 75 before the end that it was to come to' exits 75 timeout --preserve-status -s TERM 3 "$relais" subscribe x -b 127.0.0.1:1 --until-end
+start count "$relais" subscribe $place -b "$bootstrap" -r "$registry" --count 100
+wait_for 10 grep -q 7a3c1c9f "$work/count.out"
+halt count
+[ "$status" = 75 ] && ok 'and before it had as many as it was to count' || not_ok "with $status before it had as many as it was to count"
