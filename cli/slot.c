@@ -196,10 +196,19 @@ static int create(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
 static int drop(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                 struct relais_error *err)
 {
+    struct pg_slot_state state;
+
     if (!cli_value(cli, "oui"))
         return relais_error_set(err, RELAIS_E_USAGE, "slot",
                                 "ce qui n'a pas été lu avant la suppression du slot "
                                 "n'arrivera jamais ; le redire avec --oui");
+    if (pg_slot_look(s, c, &state, err))
+        return -1;
+    if (state.exists && !state.ours)
+        return relais_error_set(err, RELAIS_E_SLOT_FOREIGN, s->name,
+                                "slot de %.40s, base %.40s : pas de relais, pas effacé",
+                                state.plugin,
+                                state.database[0] ? state.database : "aucune");
     return pg_slot_drop(s, c, err);
 }
 

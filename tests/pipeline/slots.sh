@@ -120,6 +120,8 @@ check 'after that the topic is what the tables are' goes_on
 options+=(-X connector.slot=autre)
 pg sql "SELECT pg_create_physical_replication_slot('autre')" >/dev/null
 check 'a slot of another use is told' stops SLOT_FOREIGN 'another name'
+check 'and not dropped' exits 78 slot drop --oui
+check 'it is told whose it is' grep -q 'autre.* physical.* pas effacé' "$work/exits.out"
 options[3]=connector.slot=troisieme
 check 'another name: create' slot create
 check 'resnapshot' slot resnapshot
