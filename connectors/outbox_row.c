@@ -284,6 +284,17 @@ static int full(struct relais_error *why)
     return relais_error_set(why, RELAIS_E_LIMIT, NULL, "larger than a batch");
 }
 
+/* A case's number is a text, also where its column is of a type of numbers. */
+static struct relais_value *number_of_case(const struct cell *cell,
+                                           struct relais_arena *arena)
+{
+    struct relais_value *v = relais_value_add(arena, NULL, NULL, RELAIS_VALUE_STRING);
+
+    if (v)
+        v->text = relais_arena_slice(arena, cell->text);
+    return v && v->text.ptr ? v : NULL;
+}
+
 static int fill_field(const struct outbox_pair *field, const struct cell *cell,
                       struct relais_arena *arena, struct relais_record *rec,
                       struct relais_error *why)
@@ -298,7 +309,9 @@ static int fill_field(const struct outbox_pair *field, const struct cell *cell,
     }
     if (!rec->value)
         return 0;
-    v = value_of(cell, arena, why);
+    v = cell->value || strcmp(field->to, "entete.dossier") != 0
+            ? value_of(cell, arena, why)
+            : number_of_case(cell, arena);
     if (!v && why->code != RELAIS_E_OK) {
         relais_error_prefix(why, field->from);
         return -1;

@@ -260,10 +260,15 @@ static int read_case(struct relais_value *entete, const struct relais_family *fa
                      struct relais_arena *arena, struct relais_slice *number_out,
                      struct relais_error *err)
 {
-    struct relais_slice s = relais_slice_trim(relais_value_text(entete, "dossier"));
+    const struct relais_value *given = relais_value_get(entete, "dossier");
     const struct relais_rule *rule;
+    struct relais_slice s = RELAIS_SLICE_NULL;
     char *upper;
 
+    if (given && given->kind == RELAIS_VALUE_STRING)
+        s = relais_slice_trim(given->text);
+    else if (given && given->kind != RELAIS_VALUE_NULL)
+        return relais_error_set(err, RELAIS_E_FIELD_TYPE, "entete.dossier", "not a text");
     if (!s.len)
         return relais_error_set(err, RELAIS_E_FIELD_MISSING, "entete.dossier",
                                 "the case's number is absent");

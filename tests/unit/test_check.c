@@ -243,6 +243,20 @@ test_case_number_of_twelve_characters_is_parked_without_pseudonym(void **state)
     assert_string_equal(pseudonym, "");
 }
 
+static void test_case_number_that_is_no_text_is_parked_as_such(void **state)
+{
+    assert_int_equal(check(RELAIS_RECORD_SNAPSHOT, "EvenementDroit",
+                           "{\"entete\":{\"dossier\":1000101934}}"),
+                     -1);
+    refused(RELAIS_E_FIELD_TYPE, "entete.dossier");
+    relais_error_clear(&err);
+    assert_int_equal(check(RELAIS_RECORD_SNAPSHOT, "EvenementDroit",
+                           "{\"entete\":{\"dossier\":null}}"),
+                     -1);
+    refused(RELAIS_E_FIELD_MISSING, "entete.dossier");
+    assert_string_equal(pseudonym, "");
+}
+
 static void test_block_of_another_territory_is_parked(void **state)
 {
     assert_int_equal(
@@ -563,6 +577,7 @@ int main(void)
         T(test_unknown_closing_motive_is_parked_and_its_value_kept_out_of_the_error),
         T(test_without_matricule_the_right_cannot_be_named),
         T(test_case_number_of_twelve_characters_is_parked_without_pseudonym),
+        T(test_case_number_that_is_no_text_is_parked_as_such),
         T(test_block_of_another_territory_is_parked),
         T(test_ideparte_of_the_territory_is_taken_for_it),
         T(test_sealing_is_deterministic_and_bound_to_the_id),
