@@ -356,10 +356,9 @@ const struct cli_command cli_dlq = {
         "et\n"
         "reinject ne prennent que ce que le groupe de ce puits a mis de côté (un groupe "
         "qui a\n"
-        "changé de nom : -X sink.group=ANCIEN). Ce qu'une source a mis de côté se "
-        "corrige "
-        "à la\n"
-        "source.\n",
+        "changé de nom : -X sink.group=ANCIEN). Ce qu'une source a mis de côté est dans "
+        "list\n"
+        "aussi, et se corrige à la source.\n",
     .options = options,
     .arg_min = 1,
     .arg_max = 2,

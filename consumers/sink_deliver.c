@@ -7,7 +7,8 @@
 
 #include <inttypes.h>
 
-#define WAIT_MAX_MS 30000
+#define WAIT_MAX_MS    30000
+#define PARKED_RUNNING 100
 
 /* ---- what is held ---- */
 
@@ -129,6 +130,30 @@ int sink_restart(void *user, const struct relais_position *at, struct relais_err
 
 /* ---- parking ---- */
 
+/* So many in a row: nothing passes, and somebody has to look. */
+static void parked(struct sink_run *run, const struct relais_error *why)
+{
+    relais_metric_add(records_parked, 1);
+    if (++run->parked_running != PARKED_RUNNING)
+        return;
+    relais_ops_reason(REASON_PARKED,
+                      "tout ce qui est lu est mis de côté : voir le journal et la DLQ");
+    relais_log(
+        RELAIS_LOG_ERROR,
+        "sink=%s parked_in_a_row=%d code=%s where=%s text=\"nothing passes: look at "
+        "the sink before what is parked is many\"",
+        run->name, PARKED_RUNNING, relais_error_name(why->code),
+        why->where[0] ? why->where : "-");
+}
+
+static void passed(struct sink_run *run, size_t count)
+{
+    if (count && run->parked_running >= PARKED_RUNNING)
+        relais_ops_reason(REASON_PARKED, NULL);
+    if (count)
+        run->parked_running = 0;
+}
+
 int sink_park(struct sink_run *run, const struct relais_event *event, const char *stage,
               const struct relais_error *why, bool patient, struct relais_error *err)
 {
@@ -166,7 +191,7 @@ int sink_park(struct sink_run *run, const struct relais_event *event, const char
     }
     sink_going_well(run, REASON_DLQ);
     if (rc > 0) {
-        relais_metric_add(records_parked, 1);
+        parked(run, why);
         sink_skip(run, event);
     }
     return 0;
@@ -186,6 +211,7 @@ static int write_some(struct sink_run *run, struct relais_error *err)
     if (!rc || done > rest.count)
         done = rest.count;
     run->done += done;
+    passed(run, done);
     relais_metric_add(events_consumed, (int64_t)done);
     if (done)
         relais_metric_set(last_event, relais_now_us());

@@ -9,7 +9,7 @@
 #include "consumers/sink_conf.h"
 #include "consumers/sink_run.h"
 
-enum { REASON_KAFKA, REASON_SINK, REASON_DLQ };
+enum { REASON_KAFKA, REASON_SINK, REASON_DLQ, REASON_PARKED };
 
 struct sink_run {
     const struct relais_conf *conf;
@@ -24,8 +24,9 @@ struct sink_run {
     struct relais_event **events;
     struct relais_record **records;
     size_t held, max;
-    size_t done;    /* of them the sink has, or the DLQ */
-    uint64_t drops; /* times that partitions went: what was held then is another's */
+    size_t done;        /* of them the sink has, or the DLQ */
+    uint64_t drops;     /* times that partitions went: what was held then is another's */
+    int parked_running; /* since the last one that was written */
     bool writing;   /* inside a call of the sink: a rebalance drops, and writes nothing */
     bool unflushed; /* since unflushed_us something waits for flush and commit */
     int64_t unflushed_us;

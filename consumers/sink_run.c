@@ -268,13 +268,14 @@ int relais_sink_run(const struct relais_conf *conf,
 {
     struct relais_arena arena = RELAIS_ARENA_INIT(1u << 20);
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct relais_ops *ops;
+    struct relais_ops *ops = NULL;
     struct sink_run run;
     bool hanging;
     int status;
 
     relais_loop_init();
-    if (relais_ops_open(conf, connector->name, &ops, &err)) {
+    /* events given again beside the sink itself, whose address it is */
+    if (!options->parked && relais_ops_open(conf, connector->name, &ops, &err)) {
         relais_log_error(&err, NULL);
         return relais_error_exit(err.code);
     }

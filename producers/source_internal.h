@@ -37,6 +37,7 @@ enum source_reason {
     REASON_REGISTRY,
     REASON_CONNECTOR,
     REASON_PARKED,
+    REASON_START,
 };
 
 struct source_type {

@@ -30,6 +30,7 @@ static const char *const reasons[] = {
     [REASON_REGISTRY] = "registre de schémas injoignable",
     [REASON_CONNECTOR] = "source injoignable",
     [REASON_PARKED] = "tout ce qui est lu est mis de côté : voir le journal et la DLQ",
+    [REASON_START] = "démarrage en cours",
 };
 
 bool source_stopping(struct source *s)
@@ -399,6 +400,7 @@ static int run(struct source *s)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
 
+    relais_ops_reason(REASON_START, reasons[REASON_START]);
     if (source_open(s, &err) ||
         relais_ops_open(s->conf, s->connector->name, &s->ops, &err))
         return end_with(s, &err);
@@ -412,6 +414,7 @@ static int run(struct source *s)
     if (until_done(s, REASON_CONNECTOR, open_connector) ||
         until_done(s, REASON_CONNECTOR, tell_contracts))
         return -1;
+    source_fine(s, REASON_START);
     relais_loop_notify("READY=1");
     relais_log(RELAIS_LOG_INFO, "source=%s connector=%s started", s->name,
                s->connector->name);
