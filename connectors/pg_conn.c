@@ -145,6 +145,12 @@ int pg_conn_error(struct pg_conn *c, const PGresult *result, const char *what,
     return -1;
 }
 
+/* libpq's own words, which no server says. */
+static bool lacks_a_file(const char *text)
+{
+    return strstr(text, "certificate file \"") || strstr(text, "private key file \"");
+}
+
 /* A refused login has no result: the SQLSTATE stands in the connection's text, which was
  * asked to be verbose ("...failed: FATAL:  28P01: password..."). */
 static int open_error(const PGconn *raw, struct relais_error *err)
@@ -162,7 +168,8 @@ static int open_error(const PGconn *raw, struct relais_error *err)
             found = at + 3;
     }
     if (!found) {
-        set_text(err, RELAIS_E_PG_DOWN, "connector.dsn", "", text);
+        set_text(err, lacks_a_file(text) ? RELAIS_E_CONF_VALUE : RELAIS_E_PG_DOWN,
+                 "connector.dsn", "", text);
         return -1;
     }
     memcpy(state, found, 5);
