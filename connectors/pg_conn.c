@@ -229,7 +229,10 @@ static int set_session(struct pg_conn *c, enum pg_use use, struct relais_error *
              "SET default_transaction_isolation = 'read committed'; "
              "SET statement_timeout = %d%s",
              c->statement_timeout_ms,
-             use == PG_USE_WRITE ? "" : "; SET search_path = pg_catalog");
+             use == PG_USE_WRITE ? ""
+             : use == PG_USE_READ
+                 ? "; SET search_path = pg_catalog; SET row_security = off"
+                 : "; SET search_path = pg_catalog");
     return pg_conn_run(c, "session", sql, err);
 }
 

@@ -27,7 +27,8 @@ struct pg_conn;
 #define PG_CONN_FENCED "relais.fenced"
 
 enum pg_use {
-    PG_USE_READ,        /* SELECT, administration of slots; only pg_catalog is searched */
+    PG_USE_READ,        /* SELECT, administration of slots; only pg_catalog is searched;
+                           what a row security policy would leave out is an error */
     PG_USE_WRITE,       /* a sink's transactions; the role's own search_path: triggers of
                            an application may count on it */
     PG_USE_REPLICATION, /* replication=database; only pg_catalog is searched */

@@ -13,6 +13,7 @@
 #define SAVE_US    INT64_C(10000000)
 #define MEASURE_US INT64_C(30000000)
 #define TELL_MS    3000
+#define FRAME      52 /* what an error says around a remedy and its SQL */
 
 int pg_slot_init(struct pg_slot *s, const struct relais_conf *conf,
                  struct relais_error *err)
@@ -116,6 +117,12 @@ static int add_mapped(struct pg_slot *s, const char *path, struct pg_conn *c,
     return rc;
 }
 
+bool pg_slot_is_table(const struct pg_slot_table *t, const struct pg_relation *r)
+{
+    return r->oid == t->oid ||
+           (strcmp(r->name, t->name) == 0 && strcmp(r->schema, t->schema) == 0);
+}
+
 int pg_slot_read_tables(struct pg_slot *s, struct pg_conn *c, struct relais_error *err)
 {
     const char *mapping = relais_conf_text(s->conf, "connector", "mapping");
@@ -158,18 +165,46 @@ static int look_publication(const struct pg_slot *s, struct pg_conn *c, bool *al
     return rc;
 }
 
+/* Of a table whose rows are read as well: are there some that the role does not see, or
+ * that are not published? */
+#define UNSEEN "row_security_active(c.oid), "
+/* From PostgreSQL 15 on. */
+#define FILTERED                                                                         \
+    "EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = $1 AND p.schemaname " \
+    "= $2 AND p.tablename = $3 AND (p.rowfilter IS NOT NULL OR EXISTS (SELECT FROM "     \
+    "pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "   \
+    "AND a.attgenerated = '' AND a.attname <> ALL (p.attnames))))"
+#define LOOK_TABLE(filtered)                                                             \
+    "SELECT EXISTS (SELECT FROM pg_publication_tables WHERE pubname = $1 AND "           \
+    "schemaname = $2 AND tablename = $3), c.relkind = 'p' AND NOT EXISTS (SELECT "       \
+    "FROM pg_publication WHERE pubname = $1 AND pubviaroot), " UNSEEN filtered           \
+    ", c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "       \
+    "n.nspname = "                                                                       \
+    "$2 AND c.relname = $3 AND c.relkind IN ('r', 'p')"
+
+/* What a mapping reads must be there whole: else events would say that it is gone. */
+static int check_whole(const struct pg_slot_table *t, const PGresult *r,
+                       struct relais_error *err)
+{
+    if (PQgetvalue(r, 0, 2)[0] == 't')
+        return relais_error_set(err, RELAIS_E_PG_RIGHTS, "connector.mapping",
+                                "row level security of %.63s hides rows from this role: "
+                                "ALTER ROLE ... BYPASSRLS",
+                                t->name);
+    if (PQgetvalue(r, 0, 3)[0] == 't')
+        return relais_error_set(err, RELAIS_E_PUBLICATION, t->name,
+                                "the publication leaves out columns, or rows by WHERE: "
+                                "changes of them are missing. Publish the whole table");
+    return 0;
+}
+
 /* 1: published under its own name. *by_root_out: it has partitions, and the publication
  * is to name them by their root. */
-static int look_table(const struct pg_slot *s, struct pg_conn *c,
-                      const struct pg_slot_table *t, bool *by_root_out,
-                      struct relais_error *err)
+static int look_table(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_table *t,
+                      bool *by_root_out, struct relais_error *err)
 {
-    static const char sql[] =
-        "SELECT EXISTS (SELECT FROM pg_publication_tables WHERE pubname = $1 AND "
-        "schemaname = $2 AND tablename = $3), c.relkind = 'p' AND NOT EXISTS (SELECT "
-        "FROM pg_publication WHERE pubname = $1 AND pubviaroot) FROM pg_class c JOIN "
-        "pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $2 AND c.relname = "
-        "$3 AND c.relkind IN ('r', 'p')";
+    const char *sql =
+        pg_conn_version(c) >= 150000 ? LOOK_TABLE(FILTERED) : LOOK_TABLE("false");
     const char *params[] = {s->publication, t->schema, t->name};
     PGresult *r = pg_conn_exec(c, "connector.publication", sql, params, 3, err);
     int rc = -1;
@@ -177,8 +212,11 @@ static int look_table(const struct pg_slot *s, struct pg_conn *c,
     if (r && PQntuples(r) == 0)
         relais_error_set(err, RELAIS_E_PG_SCHEMA, "connector.table",
                          "no table %.63s in the schema %.63s", t->name, t->schema);
-    else if (r)
+    else if (r && (!relais_conf_text(s->conf, "connector", "mapping") ||
+                   check_whole(t, r, err) == 0))
         rc = PQgetvalue(r, 0, 0)[0] == 't';
+    if (rc >= 0)
+        t->oid = (uint32_t)number(r, 4);
     *by_root_out = *by_root_out || (rc >= 0 && PQgetvalue(r, 0, 1)[0] == 't');
     PQclear(r);
     return rc;
@@ -200,8 +238,8 @@ static int add_options(const struct pg_slot *s, bool there, bool all, bool by_ro
                              by_root ? "publish_via_partition_root = true" : "");
 }
 
-int pg_slot_publication_sql(const struct pg_slot *s, struct pg_conn *c,
-                            struct relais_buf *sql, struct relais_error *err)
+int pg_slot_publication_sql(struct pg_slot *s, struct pg_conn *c, struct relais_buf *sql,
+                            struct relais_error *err)
 {
     bool all, by_root = false, first = true;
     int there = look_publication(s, c, &all, err), rc;
@@ -239,16 +277,24 @@ int pg_slot_publication_sql(const struct pg_slot *s, struct pg_conn *c,
     return !there || !first;
 }
 
-static int check_publication(const struct pg_slot *s, struct pg_conn *c,
+static int check_publication(struct pg_slot *s, struct pg_conn *c,
                              struct relais_error *err)
 {
     struct relais_buf sql = RELAIS_BUF_INIT(16384);
     int wrong = pg_slot_publication_sql(s, c, &sql, err);
+    /* what an outbox's slot has passed over is given again by one that has read nothing
+     */
+    const char *remedy = relais_conf_text(s->conf, "connector", "mapping")
+                             ? pg_origin_remedy(s->conf)
+                             : "then slot drop --oui, create, resnapshot (it prints SQL)";
 
     if (wrong > 0)
         relais_error_set(err, RELAIS_E_PUBLICATION, s->publication,
                          "changes of what it leaves out are missing. This, %s: %s",
-                         pg_origin_remedy(s->conf), sql.data);
+                         remedy,
+                         sql.len + strlen(remedy) + FRAME < sizeof(err->text)
+                             ? sql.data
+                             : "relais slot create FILE.ini says the SQL");
     relais_buf_release(&sql);
     return wrong ? -1 : 0;
 }
@@ -333,6 +379,7 @@ int pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream,
     struct pg_slot_state state;
     int64_t now_us = relais_monotonic_us();
     struct pg_conn *c;
+    bool unfit = false;
     int rc;
 
     if (now_us - s->saved_us >= SAVE_US)
@@ -345,12 +392,12 @@ int pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream,
     if (!rc) {
         measure(s, &state);
         rc = check_publication(s, c, &why);
+        unfit = rc && relais_error_class(why.code) == RELAIS_CONF;
     }
     pg_conn_close(c);
-    if (!rc || why.code != RELAIS_E_PUBLICATION)
-        return 0;
-    *err = why;
-    return -1;
+    if (unfit)
+        *err = why;
+    return unfit ? -1 : 0;
 }
 
 /* ---- administration ------------------------------------------------------------------

@@ -38,6 +38,7 @@
 struct pg_slot_table {
     char schema[64];
     char name[64];
+    uint32_t oid; /* 0 until it was looked at */
 };
 
 struct pg_slot {
@@ -67,6 +68,9 @@ int pg_slot_init(struct pg_slot *s, const struct relais_conf *conf,
  * looked up by c). CONF_VALUE, errors of pg_mapping. */
 int pg_slot_read_tables(struct pg_slot *s, struct pg_conn *c,
                         struct relais_error *err) RELAIS_MUST_CHECK;
+/* The log names a table as it was called when the row was written: it is the same one if
+ * it was renamed since. */
+bool pg_slot_is_table(const struct pg_slot_table *t, const struct pg_relation *r);
 int pg_slot_look(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
                  struct relais_error *err) RELAIS_MUST_CHECK;
 /* Fit to be read from: else one of the errors above. Writes nothing. */
@@ -74,8 +78,7 @@ int pg_slot_check(struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *ou
                   struct relais_error *err) RELAIS_MUST_CHECK;
 /* The statement that makes the publication fit, into sql; 1: there is one, 0: it is fit.
  */
-int pg_slot_publication_sql(const struct pg_slot *s, struct pg_conn *c,
-                            struct relais_buf *sql,
+int pg_slot_publication_sql(struct pg_slot *s, struct pg_conn *c, struct relais_buf *sql,
                             struct relais_error *err) RELAIS_MUST_CHECK;
 
 /* Checks, remembers the server, opens the stream. */
@@ -83,7 +86,8 @@ struct pg_stream *pg_slot_stream(struct pg_slot *s, bool messages,
                                  struct relais_error *err) RELAIS_MUST_CHECK;
 /* To be called now and then while the stream is read: remembers what was confirmed (at
  * most ten seconds late); every half minute measures what the slot retains, and looks at
- * the publication. What fails is tried again; -1: PUBLICATION only. */
+ * the publication and its tables. What fails is tried again; -1: they are not fit
+ * (PUBLICATION, PG_SCHEMA, PG_RIGHTS). */
 int pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream,
                  struct relais_error *err) RELAIS_MUST_CHECK;
 /* The same at the end; stream may be NULL. */

@@ -202,9 +202,7 @@ static void tell_before(struct source_outbox *o)
 
 static bool of_table(const struct source_outbox *o, const struct pg_event *e)
 {
-    return o->slot.table_count &&
-           strcmp(e->relation->name, o->slot.tables[0].name) == 0 &&
-           strcmp(e->relation->schema, o->slot.tables[0].schema) == 0;
+    return o->slot.table_count && pg_slot_is_table(&o->slot.tables[0], e->relation);
 }
 
 static int take_message(struct source_outbox *o, const struct pg_event *e,

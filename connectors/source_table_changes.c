@@ -50,8 +50,7 @@ static void touch(struct source_table *t, const struct pg_event *e)
     const struct pg_mapping *m = t->objects.mapping;
 
     for (size_t i = 0; i < m->table_count && !t->everything; i++)
-        if (strcmp(m->tables[i].table_name, e->relation->name) == 0 &&
-            strcmp(m->tables[i].schema_name, e->relation->schema) == 0)
+        if (i < t->slot.table_count && pg_slot_is_table(&t->slot.tables[i], e->relation))
             touch_row(t, &m->tables[i], e);
 }
 

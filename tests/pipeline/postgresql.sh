@@ -121,13 +121,14 @@ group = relais.dep93.versements
 [connector]
 name = sink_postgres
 mapping = ../versements.json
-dsn = $pg_url
+dsn = $(as relais_puits)
 END
 check 'the sink wants our own tables' exits 78 "$relais" sink "$work/v/relais.ini" "${once[@]}"
 check 'and says which command makes them' grep -q 'relais_objets.*relais sink ddl' "$work/exits.out"
 check 'doctor too' sh -c '"$1" doctor "$2" | grep -q "^!! *correspondance .*relais_objets"' - "$relais" "$work/v/relais.ini"
 "$relais" sink ddl "$work/v/relais.ini" --famille payments | sed -n '/relais_objets/,/^CREATE INDEX/p' >"$work/ours.sql"
 pg sql "$(cat "$work/ours.sql")"
+pg sql 'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA relais TO relais_puits'
 pg sql "INSERT INTO versements (reference, dossier, commentaire) VALUES ('b1f0a8d2-6c3e-8a47-8b15-3d9e7f204c01', 'saisi', 'à voir')"
 check 'the mapping of the page is written' "$relais" sink "$work/v/relais.ini" "${once[@]}"
 check 'the row is found, the application has its columns' \

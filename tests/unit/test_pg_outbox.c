@@ -299,6 +299,22 @@ static void test_pg_outbox_payload_goes_before_columns(void **state)
     assert_string_equal(f->seen[1].json, "{}");
 }
 
+/* A case's number is a text; a number elsewhere stays one. */
+static void test_pg_outbox_case_may_be_a_column_of_numbers(void **state)
+{
+    struct fixture *f = *state;
+
+    configure(f, "columns = n = montant\n");
+    free(helper_pg_sql("ALTER TABLE outbox ALTER aggregateid TYPE bigint USING NULL, "
+                       "ADD n bigint"));
+    start(f);
+    free(helper_pg_sql("INSERT INTO outbox (aggregateid, payload, n) VALUES "
+                       "(9007199254740993, '{}', 12)"));
+    drain(f, 1, true);
+    assert_string_equal(f->seen[0].json,
+                        "{\"entete\":{\"dossier\":\"9007199254740993\"},\"montant\":12}");
+}
+
 static void test_pg_outbox_other_aggregates_are_left_out(void **state)
 {
     struct fixture *f = *state;
@@ -569,6 +585,41 @@ static void test_pg_outbox_lost_connections_lose_and_repeat_nothing(void **state
         assert_int_equal(atoi(f->seen[i].number), (i / 700 + 1) * 1000 + i % 700);
 }
 
+static void refused(struct fixture *f, const char *more, enum relais_code code)
+{
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    configure(f, more);
+    assert_int_equal(f->ops->open(&f->source, f->conf, &err), -1);
+    if (err.code != code)
+        fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
+}
+
+/* The log names a table as it was called then. */
+static void test_pg_outbox_renamed_table_loses_no_row(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f);
+    free(helper_pg_sql("INSERT INTO outbox (aggregateid, payload) VALUES ('1', '{}')"));
+    free(helper_pg_sql("ALTER TABLE outbox RENAME TO rebaptisee"));
+    free(helper_pg_sql(
+        "INSERT INTO rebaptisee (aggregateid, payload) VALUES ('2', '{}')"));
+    drain(f, 2, false);
+    stop(f);
+    refused(f, lines, RELAIS_E_PG_SCHEMA);
+    configure(f, "table = rebaptisee\n");
+    start(f);
+    drain(f, 2, false);
+    stop(f);
+    free(helper_pg_sql("ALTER TABLE rebaptisee RENAME TO outbox"));
+    configure(f, "");
+    start(f);
+    drain(f, 2, true);
+    for (int i = 0; i < 6; i++)
+        assert_string_equal(f->seen[i].number, i % 2 ? "2" : "1");
+}
+
 static void test_pg_outbox_second_reader_waits_and_takes_over(void **state)
 {
     struct fixture *f = *state;
@@ -631,16 +682,6 @@ static void test_pg_outbox_quiet_database_retains_nothing_of_a_busy_cluster(void
     free(helper_pg_sql("DROP DATABASE voisine"));
 }
 
-static void refused(struct fixture *f, const char *more, enum relais_code code)
-{
-    struct relais_error err = RELAIS_ERROR_INIT;
-
-    configure(f, more);
-    assert_int_equal(f->ops->open(&f->source, f->conf, &err), -1);
-    if (err.code != code)
-        fail_msg("%s %s: %s", relais_error_name(err.code), err.where, err.text);
-}
-
 static void test_pg_outbox_wrong_configuration_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -666,6 +707,7 @@ int main(void)
         T(rows_deleted_at_once_are_events),
         T(updates_are_passed_over),
         T(payload_goes_before_columns),
+        T(case_may_be_a_column_of_numbers),
         T(other_aggregates_are_left_out),
         T(route_names_the_contract),
         T(bytea_is_ready_avro),
@@ -677,6 +719,7 @@ int main(void)
         T(large_transaction_fills_many_batches),
         T(many_unacknowledged_transactions_are_confirmed),
         T(lost_connections_lose_and_repeat_nothing),
+        T(renamed_table_loses_no_row),
         T(second_reader_waits_and_takes_over),
         T(foreign_changes_advance_the_slot),
         T(quiet_database_retains_nothing_of_a_busy_cluster),

@@ -15,6 +15,7 @@
 
 static const struct relais_conf_key keys[] = {
     {"connector", "name", RELAIS_CONF_TEXT, .doc = "essai"},
+    {"connector", "mapping", RELAIS_CONF_TEXT, .doc = "essai"},
     PG_CONN_KEYS,
     PG_SLOT_KEYS,
     {0}};
@@ -207,6 +208,60 @@ static void test_pg_slot_publication_must_have_each_table(void **state)
     free(helper_pg_sql("DROP TABLE un, deux"));
 }
 
+/* What the tables' owner is told for a mapping of public.un, by a role's session. */
+static struct relais_error look_at_mapped(const char *dsn)
+{
+    struct relais_conf *conf = helper_pg_conf_at(dsn, keys, "mapping = m.json\n");
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_buf sql = RELAIS_BUF_INIT(4096);
+    struct pg_conn *c = pg_conn_open(conf, PG_USE_READ, &err);
+    struct fixture f = {.conf = conf, .table_count = 1, .changes = true};
+    int rc;
+
+    assert_non_null(c);
+    assert_int_equal(init(&f, &err), 0);
+    rc = pg_slot_publication_sql(&f.slot, c, &sql, &err);
+    assert_int_equal(rc, err.code == RELAIS_E_OK ? 0 : -1);
+    relais_buf_release(&sql);
+    pg_conn_close(c);
+    relais_conf_free(conf);
+    return err;
+}
+
+static void test_pg_slot_mapped_table_must_be_there_whole(void **state)
+{
+    const char *super = getenv("PG_URL");
+    char dsn[512];
+    struct relais_error err;
+
+    (void)state;
+    snprintf(dsn, sizeof(dsn), "%s user=lecteur", super);
+    free(helper_pg_sql(
+        "DROP TABLE IF EXISTS un; CREATE TABLE un (i int, secret int); DROP ROLE IF "
+        "EXISTS lecteur; CREATE ROLE lecteur LOGIN; GRANT SELECT ON un TO lecteur"));
+    assert_int_equal(look_at_mapped(dsn).code, RELAIS_E_OK);
+    free(helper_pg_sql("ALTER TABLE un ENABLE ROW LEVEL SECURITY"));
+    assert_int_equal(look_at_mapped(super).code, RELAIS_E_OK);
+    err = look_at_mapped(dsn);
+    assert_int_equal(err.code, RELAIS_E_PG_RIGHTS);
+    assert_non_null(strstr(err.text, "BYPASSRLS"));
+    free(helper_pg_sql("ALTER ROLE lecteur BYPASSRLS"));
+    assert_int_equal(look_at_mapped(dsn).code, RELAIS_E_OK);
+    if (helper_pg_number("SHOW server_version_num") >= 150000) {
+        free(helper_pg_sql("DROP PUBLICATION relais_dep93_essai; CREATE PUBLICATION "
+                           "relais_dep93_essai FOR TABLE un WHERE (i > 3)"));
+        assert_int_equal(look_at_mapped(super).code, RELAIS_E_PUBLICATION);
+        free(helper_pg_sql("ALTER PUBLICATION relais_dep93_essai SET TABLE un (i)"));
+        assert_int_equal(look_at_mapped(super).code, RELAIS_E_PUBLICATION);
+        free(helper_pg_sql(
+            "ALTER PUBLICATION relais_dep93_essai SET TABLE un (i, secret)"));
+        assert_int_equal(look_at_mapped(super).code, RELAIS_E_OK);
+        free(helper_pg_sql("ALTER PUBLICATION relais_dep93_essai SET TABLE un"));
+        assert_int_equal(look_at_mapped(super).code, RELAIS_E_OK);
+    }
+    free(helper_pg_sql("DROP TABLE un; DROP ROLE lecteur"));
+}
+
 static void test_pg_slot_remembers_what_was_confirmed(void **state)
 {
     struct fixture *f = *state;
@@ -392,6 +447,7 @@ int main(void)
         T(of_another_database_is_foreign),
         T(without_publication_says_how_to_make_it),
         T(publication_must_have_each_table),
+        T(mapped_table_must_be_there_whole),
         T(remembers_what_was_confirmed),
         T(of_another_server_is_not_taken),
         T(of_a_restored_backup_is_not_taken),

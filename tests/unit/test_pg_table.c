@@ -284,6 +284,30 @@ static void test_pg_table_one_transaction_gives_an_object_once(void **state)
     assert_seen(f, 0, "1", "z");
 }
 
+static void test_pg_table_renamed_table_ends_the_source(void **state)
+{
+    struct fixture *f = *state;
+    struct relais_error err = RELAIS_ERROR_INIT;
+
+    free(helper_pg_sql("INSERT INTO objet VALUES (1, 'a')"));
+    first_start(f);
+    drain(f, DRAIN_ALL, true);
+    free(helper_pg_sql("ALTER TABLE partie RENAME TO rebaptisee"));
+    free(helper_pg_sql("INSERT INTO rebaptisee VALUES (1, 1, 1)"));
+    for (int i = 0; i < 500 && relais_error_class(err.code) != RELAIS_CONF; i++) {
+        relais_error_clear(&err);
+        relais_batch_reset(&f->batch);
+        (void)!f->ops->poll(f->source, &f->batch, 20, &err);
+    }
+    assert_int_equal(err.code, RELAIS_E_PG_SCHEMA);
+    stop(f);
+    free(helper_pg_sql("ALTER TABLE rebaptisee RENAME TO partie"));
+    f->count = 0;
+    start(f);
+    drain(f, DRAIN_ALL, true);
+    assert_seen(f, 0, "1", "a"); /* the row that was not passed over */
+}
+
 static void test_pg_table_foreign_changes_advance_the_slot(void **state)
 {
     struct fixture *f = *state;
@@ -598,6 +622,7 @@ int main(void)
         T(change_of_any_table_gives_its_object),
         T(moved_row_touches_both_objects),
         T(one_transaction_gives_an_object_once),
+        T(renamed_table_ends_the_source),
         T(foreign_changes_advance_the_slot),
         T(interrupted_load_goes_on_after_what_is_durable),
         T(unacknowledged_changes_come_again),
