@@ -75,12 +75,22 @@ static int check_code(struct checking *c, const struct relais_avro_field *field,
                : 0;
 }
 
+static int warn_of(struct checking *c, const struct relais_avro_place *place,
+                   enum relais_code code, const char *text, struct relais_error *err)
+{
+    char path[RELAIS_AVRO_PATH_MAX];
+
+    if (relais_avro_path(place, path, err))
+        return -1;
+    relais_check_warn(c->out, code, path, text);
+    return 0;
+}
+
 static int check_rule(struct checking *c, const struct relais_avro_field *field,
                       const struct relais_avro_place *place, struct relais_slice text,
                       struct relais_error *err)
 {
     const struct relais_rule *rule = relais_rule_find(field->rule);
-    char path[RELAIS_AVRO_PATH_MAX];
 
     if (!rule)
         return relais_error_set(err, RELAIS_E_BUG, NULL, "no rule %s", field->rule);
@@ -88,13 +98,10 @@ static int check_rule(struct checking *c, const struct relais_avro_field *field,
     case RELAIS_RULE_OK:
         break;
     case RELAIS_RULE_WARN:
-        if (relais_avro_path(place, path, err))
-            return -1;
-        relais_check_warn(c->out, RELAIS_E_FIELD_RULE, path, rule->name);
-        break;
+        return warn_of(c, place, RELAIS_E_FIELD_RULE, rule->name, err);
     case RELAIS_RULE_PARK:
-        return relais_error_set(err, RELAIS_E_FIELD_RULE, NULL, "breaks the rule %s",
-                                rule->name);
+        return relais_error_set(err, RELAIS_E_FIELD_RULE, NULL, "breaks the rule %s (%s)",
+                                rule->name, rule->doc);
     }
     return 0;
 }
@@ -181,6 +188,50 @@ static int visit_texts(struct checking *c, const struct relais_avro_field *field
     return 0;
 }
 
+/* What the contract lists of an encrypted JSON. It can grow: another member is warned of.
+ */
+static const struct clear_json {
+    const char *field;
+    const char *const members[24]; /* ended by NULL */
+} clear_jsons[] = {
+    {"adresse",
+     {"date_emmenagement", "complement_identite", "complement", "numero", "type_voie",
+      "voie", "lieu_dit", "code_postal", "commune", "nom_commune", "pays", "ligne_2",
+      "ligne_3", "ligne_4", "ligne_5", "ligne_6", "ligne_7"}},
+    {"compte", {"iban", "bic", "titulaire"}},
+    {"identite",
+     {"qualite", "nom", "nom_naissance", "prenom", "prenom2", "prenom3",
+      "commune_naissance", "date_naissance", "rang_naissance", "precision_date_naissance",
+      "sexe", "identifiant_france_travail"}},
+};
+
+static bool is_listed(const char *const *members, const char *name)
+{
+    while (*members && strcmp(*members, name) != 0)
+        members++;
+    return *members != NULL;
+}
+
+static int visit_json(struct checking *c, const struct relais_avro_place *place,
+                      const struct relais_value *v, struct relais_error *err)
+{
+    const struct clear_json *j = clear_jsons;
+    const struct clear_json *end = j + sizeof(clear_jsons) / sizeof(clear_jsons[0]);
+    struct relais_slice iban = relais_slice_trim(relais_value_text(v, "iban"));
+
+    while (j < end && strcmp(j->field, place->name) != 0)
+        j++;
+    if (j == end)
+        return 0;
+    for (const struct relais_value *m = v->child; m; m = m->next)
+        if (!is_listed(j->members, m->name))
+            return warn_of(c, place, RELAIS_E_FIELD_UNKNOWN,
+                           "a member that the contract does not list", err);
+    if (iban.len && relais_rule_find("iban")->check(iban) != RELAIS_RULE_OK)
+        return warn_of(c, place, RELAIS_E_FIELD_RULE, "iban", err);
+    return 0;
+}
+
 static int visit_field(void *user, const struct relais_avro_field *field,
                        const struct relais_avro_place *place,
                        const struct relais_value **v, struct relais_error *err)
@@ -196,6 +247,8 @@ static int visit_field(void *user, const struct relais_avro_field *field,
         rc = visit_text(c, field, place, v, err);
     else if ((*v)->kind == RELAIS_VALUE_ARRAY)
         rc = visit_texts(c, field, place, v, err);
+    else if ((*v)->kind == RELAIS_VALUE_RECORD)
+        rc = visit_json(c, place, *v, err);
     if (rc)
         err->where[0] = '\0'; /* bind says where, with indexes */
     return rc;
@@ -287,7 +340,7 @@ static int read_case(struct relais_value *entete, const struct relais_family *fa
     rule = family->case_rule ? relais_rule_find(family->case_rule) : NULL;
     if (rule && rule->check(*number_out) == RELAIS_RULE_PARK)
         return relais_error_set(err, RELAIS_E_FIELD_RULE, "entete.dossier",
-                                "breaks the rule %s", rule->name);
+                                "breaks the rule %s (%s)", rule->name, rule->doc);
     return 0;
 }
 

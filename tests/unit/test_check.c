@@ -554,6 +554,27 @@ static void test_payment_amounts_are_above_zero_and_whole(void **state)
     refused(RELAIS_E_FIELD_TYPE, "montant_centimes");
 }
 
+/* It is published: the contract's encrypted texts can grow. */
+static void warned(const char *compte, enum relais_code code)
+{
+    char centimes[256];
+
+    snprintf(centimes, sizeof(centimes), "64652,\"compte\":%s", compte);
+    assert_int_equal(paiement("", centimes), 0);
+    assert_int_equal(checked.warning_count, code != RELAIS_E_OK);
+    if (code == RELAIS_E_OK)
+        return;
+    assert_int_equal(checked.warnings[0].code, code);
+    assert_string_equal(checked.warnings[0].where, "compte");
+}
+
+static void test_encrypted_text_with_an_unknown_member_or_a_wrong_iban_warns(void **state)
+{
+    warned("{\"iban\":\"FR7630006000011234567890189\",\"titulaire\":\"X\"}", RELAIS_E_OK);
+    warned("{\"ibann\":\"FR7630006000011234567890189\"}", RELAIS_E_FIELD_UNKNOWN);
+    warned("{\"iban\":\"FR7630006000011234567890188\"}", RELAIS_E_FIELD_RULE);
+}
+
 static void test_correction_must_name_what_it_corrects(void **state)
 {
     assert_int_equal(paiement(",\"nature\":\"CORRECTION\"", "64652"), -1);
@@ -593,6 +614,7 @@ int main(void)
         T(test_judicial_placement_over_two_years_is_warned_of),
         T(test_fact_gets_the_id_of_its_object_and_instant),
         T(test_payment_amounts_are_above_zero_and_whole),
+        T(test_encrypted_text_with_an_unknown_member_or_a_wrong_iban_warns),
         T(test_correction_must_name_what_it_corrects),
     };
 
