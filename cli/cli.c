@@ -173,15 +173,17 @@ const struct relais_connector *cli_connector(const struct relais_conf *conf,
     if (connector)
         return connector;
     if (!name) {
-        relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.name",
-                         "cette clé est obligatoire ici");
+        relais_error_set(err, RELAIS_E_CONF_VALUE,
+                         relais_conf_where(conf, "connector", "name"),
+                         "[connector] name est obligatoire ici");
         return NULL;
     }
     for (; relais_connectors[count] && count < 64; count++)
         names[count] = relais_connectors[count]->name;
     nearest = relais_nearest(name, names, count);
-    relais_error_set(err, RELAIS_E_CONF_VALUE, "connector.name",
-                     "connecteur inconnu%s%s%s",
+    relais_error_set(err, RELAIS_E_CONF_VALUE,
+                     relais_conf_where(conf, "connector", "name"),
+                     "[connector] name : connecteur inconnu%s%s%s",
                      nearest ? " ; le plus proche est \"" : "", nearest ? nearest : "",
                      nearest ? "\"" : "");
     return NULL;

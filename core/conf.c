@@ -206,12 +206,13 @@ static int read_path(struct relais_conf *conf, const char *path, struct relais_e
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int rc = -1;
 
+    conf->file = relais_strdup(slash ? slash + 1 : path);
     if (slash)
         conf->base_dir = relais_strndup(path, slash == path ? 1 : (size_t)(slash - path));
     if (fd < 0 || read_all(fd, CONF_SIZE_MAX, &text))
         relais_error_set(err, RELAIS_E_CONF_FILE, path, "illisible: %s", strerror(errno));
     else
-        rc = read_text(conf, slash ? slash + 1 : path, relais_buf_slice(&text), err);
+        rc = read_text(conf, conf->file, relais_buf_slice(&text), err);
     if (fd >= 0)
         close(fd);
     relais_buf_release(&text);
@@ -249,7 +250,16 @@ void relais_conf_free(struct relais_conf *conf)
     free(conf->paths);
     free(conf->tables);
     free(conf->base_dir);
+    free(conf->file);
     free(conf);
+}
+
+const char *relais_conf_where(const struct relais_conf *conf, const char *section,
+                              const char *name)
+{
+    const struct conf_entry *entry = conf_find(conf, section, name);
+
+    return entry ? entry->where : conf->file ? conf->file : "configuration";
 }
 
 /* What was given and is not blank, else the default, else NULL; a PATH not resolved. */

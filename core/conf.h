@@ -52,6 +52,11 @@ void relais_conf_admit(struct relais_conf *conf, const struct relais_conf_key *k
 int relais_conf_check(const struct relais_conf *conf,
                       struct relais_error *err) RELAIS_MUST_CHECK;
 
+/* Where a key is written: "relais.ini:6", "-X connector.name"; where it is not, the
+ * file's name, without one "configuration". */
+const char *relais_conf_where(const struct relais_conf *conf, const char *section,
+                              const char *name);
+
 /* The value given, else the default of the admitted row, else NULL / 0 / false. PATH:
  * resolved. */
 const char *relais_conf_text(const struct relais_conf *conf, const char *section,

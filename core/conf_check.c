@@ -225,7 +225,8 @@ static int check_required(const struct relais_conf *conf, struct relais_error *e
     for (size_t i = 0; i < conf->table_count; i++)
         for (const struct relais_conf_key *key = conf->tables[i]; key->section; key++)
             if (key->required && !relais_conf_text(conf, key->section, key->name))
-                return relais_error_set(err, RELAIS_E_CONF_VALUE, "configuration",
+                return relais_error_set(err, RELAIS_E_CONF_VALUE,
+                                        relais_conf_where(conf, key->section, key->name),
                                         "[%s] %s manque", key->section, key->name);
     return 0;
 }

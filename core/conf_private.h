@@ -20,6 +20,7 @@ struct conf_path {
 
 struct relais_conf {
     char *base_dir; /* NULL: the current folder */
+    char *file;     /* its name without folder; NULL: there is none */
     struct conf_entry *entries;
     size_t entry_count;
     const struct relais_conf_key **tables; /* admitted */

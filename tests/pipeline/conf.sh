@@ -26,6 +26,10 @@ check 'a key before any section is refused' says 'b.ini:1' "$relais" conf check 
 check 'every subcommand that reads a file checks it' says 'territory' "$relais" source "$work/a.ini" -X relais.teritory=x
 printf '[relais]\nteritory = dep93\n' >"$work/c.ini"
 check 'file and line of an unknown key are told' says 'c.ini:2' "$relais" sink "$work/c.ini"
+printf '[relais]\nterritory = dep93\n' >"$work/d.ini"
+check 'a file that lacks a key is named' says 'd.ini : \[relais\] instance' "$relais" conf check "$work/d.ini"
+printf '[relais]\nterritory = dep93\ninstance = x\n[connector]\nname = sink_fil\n' >"$work/e.ini"
+check 'file and line of an unknown connector are told' says 'e.ini:5.*sink_file' "$relais" sink "$work/e.ini"
 chmod 644 "$work/ring"
 check 'a ring readable by others is refused' says 'ring' "$relais" keys check "$work/ring"
 chmod 600 "$work/ring"
