@@ -89,7 +89,8 @@ static int rebuild(const struct relais_conf *conf, bool force, struct relais_err
 
     if (relais_depot_rebuild(conf, force, &objects, err))
         return -1;
-    printf("état reconstruit : %" PRId64 " objets retrouvés dans les topics\n", objects);
+    printf("état reconstruit d'après les topics : %" PRId64 " objets%s\n", objects,
+           objects ? "" : " (des faits n'en ont pas)");
     return 0;
 }
 

@@ -193,6 +193,19 @@ static int create(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
 /* ---- what loses something ------------------------------------------------------------
  */
 
+/* One that is there is relais'. */
+static int need_ours(const struct pg_slot *s, struct pg_conn *c,
+                     struct pg_slot_state *out, struct relais_error *err)
+{
+    if (pg_slot_look(s, c, out, err))
+        return -1;
+    if (!out->exists || out->ours)
+        return 0;
+    return relais_error_set(err, RELAIS_E_SLOT_FOREIGN, s->name,
+                            "slot de %.40s, base %.40s : pas de relais, pas touché",
+                            out->plugin, out->database[0] ? out->database : "aucune");
+}
+
 static int drop(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                 struct relais_error *err)
 {
@@ -202,14 +215,7 @@ static int drop(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
         return relais_error_set(err, RELAIS_E_USAGE, "slot",
                                 "ce qui n'a pas été lu avant la suppression du slot "
                                 "n'arrivera jamais ; le redire avec --oui");
-    if (pg_slot_look(s, c, &state, err))
-        return -1;
-    if (state.exists && !state.ours)
-        return relais_error_set(err, RELAIS_E_SLOT_FOREIGN, s->name,
-                                "slot de %.40s, base %.40s : pas de relais, pas effacé",
-                                state.plugin,
-                                state.database[0] ? state.database : "aucune");
-    return pg_slot_drop(s, c, err);
+    return need_ours(s, c, &state, err) ? -1 : pg_slot_drop(s, c, err);
 }
 
 static const char *missing_remedy(const struct pg_slot *s)
@@ -224,6 +230,7 @@ static int advance(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                    struct relais_error *err)
 {
     const char *to = cli_value(cli, "vers");
+    struct pg_slot_state state;
     uint64_t lsn;
 
     if (!to || !pg_lsn_parse(to, &lsn))
@@ -237,6 +244,12 @@ static int advance(struct cli *cli, struct pg_slot *s, struct pg_conn *c,
                                 "Kafka n'a acquitté que jusqu'à %" PRIX64 "/%08" PRIX64
                                 " : la suite serait perdue ; --force pour l'abandonner",
                                 s->origin.lsn >> 32, s->origin.lsn & UINT32_MAX);
+    if (need_ours(s, c, &state, err))
+        return -1;
+    if (lsn > state.server)
+        return relais_error_set(err, RELAIS_E_USAGE, "slot",
+                                "le serveur n'a écrit que jusqu'à %" PRIX64 "/%08" PRIX64,
+                                state.server >> 32, state.server & UINT32_MAX);
     if (pg_slot_advance(s, c, to, err))
         return -1;
     if (lsn > s->origin.lsn)

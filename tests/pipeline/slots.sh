@@ -64,6 +64,7 @@ check 'the topic is what the tables are' goes_on
 change
 check 'advance wants to be told twice' exits 78 slot advance --vers "$(pg sql 'SELECT pg_current_wal_flush_lsn()')"
 slot advance --vers "$(pg sql 'SELECT pg_current_wal_flush_lsn()')" --force >"$work/advance.txt"
+check 'beyond the end of the log is refused' exits 78 slot advance --vers FFFF/0 --force
 check 'and says what is missing then, and how to go on' grep -q 'ne viendra pas ; relais slot resnapshot' "$work/advance.txt"
 check 'resnapshot' slot resnapshot
 check 'after that the topic is what the tables are' goes_on
@@ -121,7 +122,7 @@ options+=(-X connector.slot=autre)
 pg sql "SELECT pg_create_physical_replication_slot('autre')" >/dev/null
 check 'a slot of another use is told' stops SLOT_FOREIGN 'another name'
 check 'and not dropped' exits 78 slot drop --oui
-check 'it is told whose it is' grep -q 'autre.* physical.* pas effacé' "$work/exits.out"
+check 'it is told whose it is' grep -q 'autre.* physical.* pas touché' "$work/exits.out"
 options[3]=connector.slot=troisieme
 check 'another name: create' slot create
 check 'resnapshot' slot resnapshot
