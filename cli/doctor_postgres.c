@@ -139,14 +139,57 @@ static void check_mapping(struct doctor *d)
     pg_mapping_free(o.mapping);
 }
 
-static void check_columns(struct doctor *d, struct pg_conn *c)
+static bool has_field(const struct relais_value *v, const char *path)
+{
+    char name[64];
+    size_t len;
+
+    for (; v && *path; path += len + (path[len] == '.')) {
+        len = strcspn(path, ".");
+        snprintf(name, sizeof(name), "%.*s", (int)len, path);
+        v = v->kind == RELAIS_VALUE_RECORD ? relais_value_get(v, name) : NULL;
+    }
+    return v != NULL;
+}
+
+/* What a column is to fill, in none of the messages; NULL: all are there. Rows of which
+ * that column is not null would be parked. */
+static const char *unknown_target(const struct doctor *d, const struct outbox_form *form)
+{
+    struct relais_arena arena = RELAIS_ARENA_INIT(EXAMPLES_MAX);
+    struct relais_error err = RELAIS_ERROR_INIT;
+    struct relais_source_contracts list;
+    const char *unknown = NULL;
+
+    if (relais_source_contracts(d->conf, d->connector, &list, &err))
+        return NULL; /* doctor_source told */
+    for (size_t i = 0; i < form->field_count && !unknown; i++) {
+        bool found = strcmp(form->fields[i].to, "traceparent") == 0;
+
+        for (size_t k = 0; k < list.count && !found; k++) {
+            relais_arena_reset(&arena);
+            found = has_field(relais_avro_example(list.rows[k]->schema, true, &arena),
+                              form->fields[i].to);
+        }
+        unknown = found ? NULL : form->fields[i].to;
+    }
+    relais_arena_release(&arena);
+    return unknown;
+}
+
+static void check_columns(struct doctor *d, struct pg_conn *c, const struct pg_slot *slot)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
     struct outbox_form form;
+    const char *unknown;
 
     if (outbox_form_init(&form, d->conf, &err) == 0) { /* else doctor_source told */
-        if (outbox_check_columns(&form, d->conf, c, &err))
+        if (outbox_check_columns(&form, slot, c, &err))
             doctor_error(d, "colonnes", &err);
+        else if ((unknown = unknown_target(d, &form)))
+            doctor_wrong(d, "colonnes",
+                         "corriger connector.columns ; les champs : docs/CONTRAT.md",
+                         "aucun message n'a de champ %s", unknown);
         else
             doctor_ok("colonnes", "celles de la configuration sont là");
     }
@@ -167,7 +210,7 @@ static void check_source(struct doctor *d, struct pg_conn *c)
     if (d->connector == &relais_source_postgres_table)
         check_mapping(d);
     if (d->connector == &relais_source_postgres_outbox)
-        check_columns(d, c);
+        check_columns(d, c, &slot);
 }
 
 static bool reads_control(const struct doctor *d)

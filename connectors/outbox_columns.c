@@ -26,17 +26,25 @@ static int want_all(const struct outbox_form *form, struct relais_buf *names,
     return 0;
 }
 
-int outbox_check_columns(const struct outbox_form *form, const struct relais_conf *conf,
+#define MISSING                                                                          \
+    "SELECT string_agg(name, ', ') FROM unnest($3::text[]) name WHERE NOT EXISTS "       \
+    "(SELECT FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid JOIN "            \
+    "pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = $1 AND t.relname = $2 "  \
+    "AND a.attname = name AND a.attnum > 0 AND NOT a.attisdropped) OR "
+/* A publication may leave columns out, from PostgreSQL 15 on. */
+#define UNPUBLISHED                                                                      \
+    "EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = $4 AND p.schemaname " \
+    "= $1 AND p.tablename = $2 AND name <> ALL (p.attnames))"
+
+int outbox_check_columns(const struct outbox_form *form, const struct pg_slot *slot,
                          struct pg_conn *c, struct relais_error *err)
 {
-    static const char sql[] =
-        "SELECT string_agg(name, ', ') FROM unnest($3::text[]) name WHERE NOT EXISTS "
-        "(SELECT FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid JOIN "
-        "pg_namespace n ON n.oid = t.relnamespace WHERE n.nspname = $1 AND t.relname = "
-        "$2 AND a.attname = name AND a.attnum > 0 AND NOT a.attisdropped)";
-    const char *table = outbox_table(conf), *dot = table ? strchr(table, '.') : NULL;
+    const char *sql =
+        pg_conn_version(c) >= 150000 ? MISSING UNPUBLISHED : MISSING "$4::text IS NULL";
+    const char *table = outbox_table(slot->conf);
+    const char *dot = table ? strchr(table, '.') : NULL;
     char schema[64] = "public";
-    const char *params[] = {schema, dot ? dot + 1 : table, NULL};
+    const char *params[] = {schema, dot ? dot + 1 : table, NULL, slot->publication};
     struct relais_buf names = RELAIS_BUF_INIT(NAMES_MAX);
     PGresult *r = NULL;
     int rc = -1;
@@ -48,12 +56,12 @@ int outbox_check_columns(const struct outbox_form *form, const struct relais_con
                           sizeof(schema));
     if (want_all(form, &names, err) == 0) {
         params[2] = names.data;
-        r = pg_conn_exec(c, "connector.table", sql, params, 3, err);
+        r = pg_conn_exec(c, "connector.table", sql, params, 4, err);
     }
     if (r && *PQgetvalue(r, 0, 0))
         relais_error_set(err, RELAIS_E_PG_SCHEMA, table,
-                         "no such columns: %.120s (keys column_… and columns of "
-                         "[connector])",
+                         "not there, or not published: %.110s (keys column_… and "
+                         "columns of [connector])",
                          PQgetvalue(r, 0, 0));
     else if (r)
         rc = 0;

@@ -350,7 +350,7 @@ static int configure(struct source_outbox *o, struct relais_error *err)
 static int check_columns(const struct source_outbox *o, struct relais_error *err)
 {
     struct pg_conn *c = pg_conn_open(o->conf, PG_USE_READ, err);
-    int rc = c ? outbox_check_columns(&o->form, o->conf, c, err) : -1;
+    int rc = c ? outbox_check_columns(&o->form, &o->slot, c, err) : -1;
 
     pg_conn_close(c);
     return rc;

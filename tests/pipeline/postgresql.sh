@@ -46,6 +46,8 @@ wrong_says 'an unknown contract, and those there are' "^!! *messages .*'Evenemen
 check 'are said' grep -q 'à faire : .*EvenementDroit, .*EvenementPaiement' "$work/doctor.out"
 wrong_says 'a route without a contract' '^!! *messages .*connector.routes' -X connector.routes=paiement
 wrong_says 'a route to an unknown contract' "^!! *messages .*'EvenementX'" -X connector.routes=paiement=EvenementX
+wrong_says 'a column for a field that no message has' '^!! *colonnes .*entete.survenu$' -X connector.columns=type=entete.survenu
+check 'but for traceparent' sh -c '"$@" >"$0"; grep -q "^ok *colonnes" "$0"' "$work/doctor.out" "$relais" doctor "$ini" -X connector.columns=type=traceparent,id=entete.survenu_le
 check 'slot status shows nothing wrong' "$relais" slot status "$work/s/relais.ini"
 end=$(pg sql 'SELECT pg_current_wal_insert_lsn() + 4096')
 pg sql 'CREATE TABLE autre AS SELECT generate_series(1, 1000)'
