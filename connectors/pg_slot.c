@@ -286,7 +286,7 @@ static int check_publication(struct pg_slot *s, struct pg_conn *c,
      */
     const char *remedy = relais_conf_text(s->conf, "connector", "mapping")
                              ? pg_origin_remedy(s->conf)
-                             : "then slot drop --oui, create, resnapshot (it prints SQL)";
+                             : "then slot drop --oui, create, resnapshot";
 
     if (wrong > 0)
         relais_error_set(err, RELAIS_E_PUBLICATION, s->publication,

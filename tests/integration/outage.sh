@@ -71,8 +71,8 @@ ended 'SIGTERM ends the source with 0' 0
 halt registry
 drop "$work/s" "${files[3]}"
 start source "$relais" source "$ini"
-check 'without a registry the source is not ready' within 30 readyz "$port" 503
-check 'it says why' grep -q registre "$work/readyz"
+lacks_registry() { readyz "$port" 503 && grep -q registre "$work/readyz"; }
+check 'without a registry the source is not ready, and says why' within 30 lacks_registry
 running source && ok 'it waits' || not_ok 'it ended without a registry'
 start registry "$relais" registry --listen "${registry#http://}" --dir "$work/registry"
 check 'with the registry back it goes on' within 90 integrated "$work/s" "${files[3]}"
