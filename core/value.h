@@ -10,7 +10,7 @@
 
 #include "core/arena.h"
 
-#define RELAIS_VALUE_DEPTH_MAX 64
+#define RELAIS_VALUE_DEPTH_MAX 128 /* records in each other, 63 deep, as Avro JSON */
 #define RELAIS_VALUE_TEXT_MAX  (1u << 20) /* one text, bytes */
 
 enum relais_value_kind {

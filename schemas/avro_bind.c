@@ -372,7 +372,7 @@ static int scalar_fits(struct binder *b, const struct relais_avro_type *type,
                        const struct relais_value *v)
 {
     struct relais_error err = RELAIS_ERROR_INIT;
-    struct binder trial = {.arena = b->arena, .defaults = b->defaults, .err = &err};
+    struct binder trial = {.arena = b->arena, .err = &err};
     void *scratch = relais_arena_alloc(b->arena, type->size + (size_t)1);
 
     if (!scratch)
@@ -382,14 +382,17 @@ static int scalar_fits(struct binder *b, const struct relais_avro_type *type,
     return err.code == RELAIS_E_LIMIT ? full(b) : 0;
 }
 
-/* May this branch be meant? A scalar's if it binds; others by what the value is, a
- * record's by the names of its members. 1, 0, or -1: the arena is full. */
+/* May this branch be meant? A default's if it fits as a whole; a scalar's if it binds;
+ * others by what the value is, a record's by the names of its members. 1, 0, or -1: the
+ * arena is full. */
 static int branch_fits(struct binder *b, const struct relais_avro_type *type,
                        const struct relais_avro_field *field,
                        const struct relais_value *v)
 {
-    uint32_t known = 0;
+    uint32_t known = 0, budget = RELAIS_AVRO_DEFAULT_STEPS;
 
+    if (b->defaults)
+        return relais_avro_default_fits(type, v, 0, &budget);
     switch (type->kind) {
     case RELAIS_AVRO_ARRAY:
         return v->kind == RELAIS_VALUE_ARRAY;
@@ -404,7 +407,7 @@ static int branch_fits(struct binder *b, const struct relais_avro_type *type,
             else if (!type->fields[i].has_default)
                 return 0;
         }
-        return b->defaults || known == v->count;
+        return known == v->count;
     default:
         return scalar_fits(b, type, field, v);
     }

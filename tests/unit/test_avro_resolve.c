@@ -145,6 +145,27 @@ static void test_symbols_go_by_name_and_unknown_ones_by_the_default(void **state
     judge(&refused, RELAIS_E_SCHEMA_MISMATCH, "");
 }
 
+/* The first branch that takes the whole of a default. */
+static void test_default_of_a_union_is_of_the_branch_that_it_fits(void **state)
+{
+#define U(branches, d) REC("R", ""), REC("R", FD("z", "[" branches "]", d)), "{}"
+#define Q              REC("Q", F("a", "\"int\""))
+    static const struct trial trials[] = {
+        {U("\"bytes\",\"string\"", "\"\\u00ff\""), "{\"z\":{\"bytes\":\"\\u00ff\"}}"},
+        {U("\"bytes\",\"string\"", "\"\\u20ac\""), "{\"z\":{\"string\":\"\u20ac\"}}"},
+        {U(Q ",{\"type\":\"map\",\"values\":\"string\"}", "{\"a\":1}"),
+         "{\"z\":{\"Q\":{\"a\":1}}}"},
+        {U(Q ",{\"type\":\"map\",\"values\":\"string\"}", "{\"a\":\"x\"}"),
+         "{\"z\":{\"map\":{\"a\":\"x\"}}}"},
+        {U("{\"type\":\"array\",\"items\":\"int\"},\"int\"", "3"), "{\"z\":{\"int\":3}}"},
+    };
+
+    for (size_t i = 0; i < sizeof(trials) / sizeof(*trials); i++)
+        judge(&trials[i], RELAIS_E_OK, "");
+#undef U
+#undef Q
+}
+
 static void test_unions_on_either_side_take_the_branch_that_fits(void **state)
 {
     static const struct trial trials[] = {
@@ -223,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fields_are_matched_by_name_left_out_and_filled_in),
         cmocka_unit_test(test_numbers_and_texts_are_promoted),
+        cmocka_unit_test(test_default_of_a_union_is_of_the_branch_that_it_fits),
         cmocka_unit_test(test_symbols_go_by_name_and_unknown_ones_by_the_default),
         cmocka_unit_test(test_unions_on_either_side_take_the_branch_that_fits),
         cmocka_unit_test(test_records_that_contain_themselves_are_read),
