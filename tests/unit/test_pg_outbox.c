@@ -392,7 +392,7 @@ static void test_pg_outbox_unreadable_payloads_are_parked_in_their_place(void **
     start(f);
     free(helper_pg_sql(
         "INSERT INTO outbox (aggregateid, payload) VALUES ('0', '[1]'), ('1', '{'), "
-        "('2', ''), ('3', '{}'), ('4', repeat('[', 100) || repeat(']', 100)), "
+        "('2', ''), ('3', '{}'), ('4', repeat('[', 200) || repeat(']', 200)), "
         "('5', '{\"a\": [' || repeat('1,', 9000000) || '1]}'), ('6', '{}')"));
     drain(f, ALL, true);
     assert_int_equal(f->count, 7);
