@@ -392,7 +392,7 @@ static int branch_fits(struct binder *b, const struct relais_avro_type *type,
     uint32_t known = 0, budget = RELAIS_AVRO_DEFAULT_STEPS;
 
     if (b->defaults)
-        return relais_avro_default_fits(type, v, 0, &budget);
+        return relais_avro_default_fits(type, v, 1, &budget);
     switch (type->kind) {
     case RELAIS_AVRO_ARRAY:
         return v->kind == RELAIS_VALUE_ARRAY;

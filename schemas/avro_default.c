@@ -102,7 +102,7 @@ bool relais_avro_default_fits(const struct relais_avro_type *type,
         return v->kind == RELAIS_VALUE_LONG;
     case RELAIS_AVRO_FLOAT:
     case RELAIS_AVRO_DOUBLE:
-        return relais_avro_real(v, &real);
+        return relais_avro_real(v, &real) && (!depth || v->kind != RELAIS_VALUE_STRING);
     case RELAIS_AVRO_STRING:
         return v->kind == RELAIS_VALUE_STRING;
     case RELAIS_AVRO_BYTES:

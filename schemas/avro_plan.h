@@ -164,7 +164,9 @@ int relais_avro_default_into(const struct relais_avro_field *field, void *slot,
 
 /* A number, or "NaN", "Infinity", "-Infinity" ("INF", "-INF") in JSON. */
 bool relais_avro_real(const struct relais_value *v, double *out);
-/* Does a default, as written in a schema, fit its type? Unions: any branch (1.12).
+/* Does a default, as written in a schema, fit its type? Unions: any branch (1.12). A
+ * number as a text ("NaN") is one of a field's own type only (depth 0): elsewhere it is a
+ * text.
  * budget: steps left; a default of a record in itself can be told in few words and be
  * without end. */
 #define RELAIS_AVRO_DEFAULT_STEPS 1000000u

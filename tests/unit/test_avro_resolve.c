@@ -158,6 +158,7 @@ static void test_default_of_a_union_is_of_the_branch_that_it_fits(void **state)
         {U(Q ",{\"type\":\"map\",\"values\":\"string\"}", "{\"a\":\"x\"}"),
          "{\"z\":{\"map\":{\"a\":\"x\"}}}"},
         {U("{\"type\":\"array\",\"items\":\"int\"},\"int\"", "3"), "{\"z\":{\"int\":3}}"},
+        {U("\"double\",\"string\"", "\"NaN\""), "{\"z\":{\"string\":\"NaN\"}}"},
     };
 
     for (size_t i = 0; i < sizeof(trials) / sizeof(*trials); i++)
