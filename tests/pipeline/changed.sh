@@ -26,7 +26,7 @@ changed() {
 	printf 9 | dd of="$work/s/depot/en_cours/$name" bs=1 seek=$(($(stat -c %s "$file") - 2000)) \
 	    conv=notrunc,nocreat status=none 2>"$work/dd.err" || not_ok "$name is changed under way"
 	kill -CONT "${pids[broker]}"
-	wait_for 60 refused "$name" && ok "changed $when: refused" || not_ok "changed $when: refused"
+	wait_for 150 refused "$name" && ok "changed $when: refused" || not_ok "changed $when: refused"
 	check 'its reason says so' grep -q 'FILE_CHANGED' "$work/s/depot/refuses/$name.motif"
 }
 changed one.xml 'while it is checked' sleep 0.1
