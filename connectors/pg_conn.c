@@ -116,12 +116,12 @@ static int row_error(const PGresult *result, const char *state, const char *what
                             names[2] ? names[2] : "");
 }
 
-/* In every language the server's message quotes the text. */
+/* No data raises this code. In every language the server's message quotes the name. */
 static bool is_fenced(const PGresult *result, const char *state)
 {
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-    return strcmp(state, "22P02") == 0 && text && strstr(text, PG_CONN_FENCED);
+    return strcmp(state, "42704") == 0 && text && strstr(text, PG_CONN_FENCED);
 }
 
 int pg_conn_error(struct pg_conn *c, const PGresult *result, const char *what,
@@ -145,12 +145,6 @@ int pg_conn_error(struct pg_conn *c, const PGresult *result, const char *what,
     return -1;
 }
 
-/* libpq's own words, which no server says. */
-static bool lacks_a_file(const char *text)
-{
-    return strstr(text, "certificate file \"") || strstr(text, "private key file \"");
-}
-
 /* A refused login has no result: the SQLSTATE stands in the connection's text, which was
  * asked to be verbose ("...failed: FATAL:  28P01: password..."). */
 static int open_error(const PGconn *raw, struct relais_error *err)
@@ -168,8 +162,7 @@ static int open_error(const PGconn *raw, struct relais_error *err)
             found = at + 3;
     }
     if (!found) {
-        set_text(err, lacks_a_file(text) ? RELAIS_E_CONF_VALUE : RELAIS_E_PG_DOWN,
-                 "connector.dsn", "", text);
+        set_text(err, RELAIS_E_PG_DOWN, "connector.dsn", "", text);
         return -1;
     }
     memcpy(state, found, 5);

@@ -10,7 +10,7 @@
  * 58: RETRY (PG_DOWN; 53100: DISK_FULL) · 21, 22, 23, 44, P0: DATA (PG_ROW) · 0A, 42:
  * CONF (PG_SCHEMA) · 28, 3D, 42501: CONF (PG_RIGHTS) · else RETRY.
  *
- * A text of PG_CONN_FENCED that a statement makes a number of: FENCED.
+ * A statement that asks for the setting PG_CONN_FENCED: FENCED.
  *
  * Units: milliseconds. Ownership: a connection is its caller's; results are PGresult,
  * freed by PQclear. Blocking: until the server answers, at most the statement's time-out

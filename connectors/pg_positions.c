@@ -203,8 +203,8 @@ static int add_move(const struct pg_positions *p, struct pg_conn *c,
                    add_literal(sql, c, p->group) ||
                    relais_buf_printf(sql,
                                      " RETURNING 1) SELECT CASE WHEN count(*) = %zu THEN "
-                                     "0 ELSE ('" PG_CONN_FENCED
-                                     "' || count(*))::int8 END FROM moved; ",
+                                     "0 ELSE current_setting('" PG_CONN_FENCED
+                                     "')::int8 END FROM moved; ",
                                      count)
                ? -1
                : 0;
@@ -221,30 +221,33 @@ int pg_positions_move(const struct pg_positions *p, struct pg_conn *c,
                : 0;
 }
 
-/* FOR UPDATE waits until the lost transaction is over. */
+/* The lost transaction may still go on in a session that nobody reads from: its epoch is
+ * taken from it, so that it moves nothing any more if it had not yet. */
 static int ask_one(struct pg_positions *p, struct pg_conn *c, struct pg_position *at,
                    bool *committed_out, struct relais_error *err)
 {
     struct relais_buf sql = RELAIS_BUF_INIT(4096);
-    char partition[16];
-    const char *params[] = {p->group, at->topic, partition};
+    char partition[16], epoch[24];
+    const char *params[] = {p->group, at->topic, partition, epoch};
     PGresult *r = NULL;
-    int64_t next, epoch;
+    int64_t next;
 
     snprintf(partition, sizeof(partition), "%" PRId32, at->partition);
+    snprintf(epoch, sizeof(epoch), "%" PRId64, at->epoch);
     if (relais_buf_printf(&sql,
-                          "SELECT suivant, epoque FROM %s WHERE groupe = $1 AND topic = "
-                          "$2 AND partition = $3::int4 FOR UPDATE",
+                          "UPDATE %s SET epoque = epoque + 1 WHERE groupe = $1 AND topic "
+                          "= $2 AND partition = $3::int4 AND epoque = $4::int8 RETURNING "
+                          "suivant, epoque",
                           p->table) == 0)
-        r = pg_conn_exec(c, "relais_positions", sql.data, params, 3, err);
+        r = pg_conn_exec(c, "relais_positions", sql.data, params, 4, err);
     relais_buf_release(&sql);
     if (!r)
         return -1;
     next = PQntuples(r) ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : -2;
-    epoch = PQntuples(r) ? strtoll(PQgetvalue(r, 0, 1), NULL, 10) : -1;
+    at->epoch = PQntuples(r) ? strtoll(PQgetvalue(r, 0, 1), NULL, 10) : -1;
     PQclear(r);
     *committed_out = next == at->ahead;
-    if (epoch == at->epoch && (next == at->ahead || next == at->next))
+    if (next == at->ahead || next == at->next)
         return 0;
     return relais_error_set(err, RELAIS_E_FENCED, "relais_positions",
                             "the position is not the one that was written");
@@ -289,7 +292,9 @@ int pg_positions_restart(struct pg_positions *p, struct pg_conn *c,
         *ours = before;
         return -1;
     }
-    ours->next = ours->ahead;
-    ours->next_ms = ours->ahead_ms;
+    for (size_t i = 0; i < p->count; i++) { /* it moved all that was ahead */
+        p->list[i].next = p->list[i].ahead;
+        p->list[i].next_ms = p->list[i].ahead_ms;
+    }
     return 0;
 }

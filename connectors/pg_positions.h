@@ -51,8 +51,8 @@ int pg_positions_move(const struct pg_positions *p, struct pg_conn *c,
                       struct relais_error *err) RELAIS_MUST_CHECK;
 /* The transaction is durable; or it is not. */
 void pg_positions_settle(struct pg_positions *p, bool committed);
-/* After a connection was lost in a transaction, on a new one: waits for what is left of
- * the old one, then settles by what is there. */
+/* After a connection was lost in a transaction, on a new one: settles by what is there.
+ * What may still go on of the old one loses its epoch, so that it ends with nothing. */
 int pg_positions_ask(struct pg_positions *p, struct pg_conn *c,
                      struct relais_error *err) RELAIS_MUST_CHECK;
 /* Records before `next` were parked: the next transaction says so. */

@@ -4,15 +4,12 @@
 #include "helper_core.h"
 #include "helper_pg.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -138,48 +135,6 @@ static void test_pg_conn_server_away_is_tried_again(void **state)
     struct relais_error err = open_error("port=1", NULL);
 
     assert_int_equal(err.code, RELAIS_E_PG_DOWN);
-}
-
-/* A server that speaks TLS, as far as a client's own files go: it says yes, and no more.
- */
-static pid_t tls_server(int *port_out)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET};
-    socklen_t len = sizeof(at);
-    int fd = socket(AF_INET, SOCK_STREAM, 0), client;
-    char request[8];
-    pid_t pid;
-
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, len) == 0 &&
-                listen(fd, 8) == 0 && getsockname(fd, (struct sockaddr *)&at, &len) == 0);
-    *port_out = ntohs(at.sin_port);
-    pid = fork();
-    assert_true(pid >= 0);
-    while (pid == 0) {
-        client = accept(fd, NULL, NULL);
-        if (read(client, request, sizeof(request)) == sizeof(request))
-            (void)!write(client, "S", 1);
-        close(client);
-    }
-    close(fd);
-    return pid;
-}
-
-static void test_pg_conn_missing_certificate_is_a_matter_of_configuration(void **state)
-{
-    struct relais_error err;
-    char dsn[256];
-    int port;
-    pid_t pid = tls_server(&port);
-
-    snprintf(dsn, sizeof(dsn),
-             "host=127.0.0.1 port=%d sslmode=verify-full sslrootcert=/none/ca.crt", port);
-    err = open_error(dsn, NULL);
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-    assert_int_equal(err.code, RELAIS_E_CONF_VALUE);
-    assert_non_null(strstr(err.text, "/none/ca.crt"));
 }
 
 static void test_pg_conn_refused_row_is_never_told(void **state)
@@ -337,7 +292,6 @@ int main(void)
         cmocka_unit_test(test_pg_conn_takes_the_password_from_its_file),
         cmocka_unit_test(test_pg_conn_password_in_the_dsn_is_refused),
         cmocka_unit_test(test_pg_conn_server_away_is_tried_again),
-        cmocka_unit_test(test_pg_conn_missing_certificate_is_a_matter_of_configuration),
         cmocka_unit_test(test_pg_conn_refused_row_is_never_told),
         cmocka_unit_test(test_pg_conn_absent_table_and_right_are_told_apart),
         cmocka_unit_test(test_pg_conn_terminated_is_tried_again),

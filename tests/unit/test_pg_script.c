@@ -159,14 +159,18 @@ static void test_pg_script_table_that_is_not_there_is_no_row_s_fault(void **stat
     must_fail(f, RELAIS_E_PG_SCHEMA, "absent");
 }
 
-static void test_pg_script_text_that_means_fenced_is_told_so(void **state)
+/* What a row says does not fence. */
+static void test_pg_script_statement_that_means_fenced_is_told_so(void **state)
 {
     struct fixture *f = *state;
 
     add(f, "BEGIN; ");
     copy(f, "a", &f->a, "1\n");
-    add(f, "SELECT ('" PG_CONN_FENCED "' || count(*))::int8 FROM a; COMMIT; ");
+    add(f, "SELECT current_setting('" PG_CONN_FENCED "') FROM a; COMMIT; ");
     must_fail(f, RELAIS_E_FENCED, "relais_positions");
+    add(f, "BEGIN; ");
+    add(f, "SELECT ('" PG_CONN_FENCED "' || count(*))::int8 FROM a; COMMIT; ");
+    must_fail(f, RELAIS_E_PG_ROW, "the end");
 }
 
 int main(void)
@@ -180,7 +184,7 @@ int main(void)
         T(names_the_last_copy),
         T(names_what_comes_after_the_copies),
         T(table_that_is_not_there_is_no_row_s_fault),
-        T(text_that_means_fenced_is_told_so),
+        T(statement_that_means_fenced_is_told_so),
 #undef T
     };
 
