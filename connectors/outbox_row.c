@@ -19,7 +19,6 @@ enum {
     TYPE_FLOAT4 = 700,
     TYPE_FLOAT8 = 701,
     TYPE_TIMESTAMPTZ = 1184,
-    TYPE_NUMERIC = 1700,
     TYPE_JSONB = 3802,
 };
 
@@ -120,17 +119,6 @@ void outbox_form_release(struct outbox_form *form)
 /* ---- cells --------------------------------------------------------------------------
  */
 
-/* numeric(18, 0) and less is a whole number that fits: as int8. */
-static uint32_t type_of(const struct pg_column *column)
-{
-    int32_t modifier = column->modifier - 4; /* precision << 16 | scale */
-
-    if (column->type == TYPE_NUMERIC && modifier > 0 && (modifier & 0xffff) == 0 &&
-        modifier >> 16 <= 18)
-        return TYPE_INT8;
-    return column->type;
-}
-
 /* false: there is no such column. */
 static bool find(const struct row *row, const char *name, struct cell *out)
 {
@@ -152,7 +140,7 @@ static bool find(const struct row *row, const char *name, struct cell *out)
 
         if (column[0] != name[0] || strcmp(column, name) != 0)
             continue;
-        out->type = type_of(&relation->columns[i]);
+        out->type = relation->columns[i].type;
         if (row->event->now[i].kind == PG_DATUM_TEXT)
             out->text = row->event->now[i].bytes;
         return true;

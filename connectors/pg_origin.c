@@ -34,13 +34,25 @@ static bool number(const char *word, int base, uint64_t max, uint64_t *out)
     return errno == 0 && end != word && !*end && *out <= max;
 }
 
-/* FIRST_WORD system LSN timeline [commit LSN, LSN, xid that were published before] */
+#define TABLE_WORD "table"
+
+/* FIRST_WORD system LSN timeline [commit LSN, LSN, xid that were published before]
+ * [TABLE_WORD OID LSN] */
 static bool parse(char *text, struct pg_origin *o)
 {
     char *first = strsep(&text, " \n"), *system = strsep(&text, " \n");
     char *lsn = strsep(&text, " \n"), *timeline = strsep(&text, " \n");
+    char *table = text ? strstr(text, TABLE_WORD " ") : NULL;
     uint64_t n;
 
+    if (table) {
+        *table = '\0';
+        table += sizeof(TABLE_WORD);
+        if (!number(strsep(&table, " \n"), 10, UINT32_MAX, &n) ||
+            !number(strsep(&table, " \n"), 16, UINT64_MAX, &o->table_lsn))
+            return false;
+        o->table_oid = (uint32_t)n;
+    }
     if (!timeline || strcmp(first, FIRST_WORD) != 0 || !*system ||
         !number(lsn, 16, UINT64_MAX, &o->lsn) || !number(timeline, 10, UINT32_MAX, &n))
         return false;
@@ -86,6 +98,10 @@ int pg_origin_write(struct pg_origin *o, struct relais_error *err)
         len += snprintf(text + len, sizeof(text) - (size_t)len,
                         " %" PRIX64 " %" PRIX64 " %" PRIu32, o->before.commit_lsn,
                         o->before.lsn, o->before.xid);
+    if (o->table_oid)
+        len +=
+            snprintf(text + len, sizeof(text) - (size_t)len,
+                     " " TABLE_WORD " %" PRIu32 " %" PRIX64, o->table_oid, o->table_lsn);
     text[len++] = '\n';
     snprintf(temporary, sizeof(temporary), "%s.part", o->path);
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -105,6 +121,8 @@ int pg_origin_forget(struct pg_origin *o, struct relais_error *err)
     o->timeline = 0;
     o->lsn = 0;
     o->before = (struct pg_published){0};
+    o->table_oid = 0;
+    o->table_lsn = 0;
     o->unsaved = false;
     if (unlink(o->path) == 0 || errno == ENOENT)
         return 0;

@@ -1,11 +1,11 @@
 #ifndef RELAIS_CONNECTORS_PG_ORIGIN_H
 #define RELAIS_CONNECTORS_PG_ORIGIN_H
 
-/* What a source knows of the server that it reads: its system identifier, its timeline
- * and the furthest position that was confirmed to it, in a small file of the state
- * folder. A position means the same only where the log has not gone back: on another
- * server, a backup put back, or a standby that was promoted without our last changes,
- * other changes stand at positions that we believe to have read.
+/* What a source knows of the server that it reads: its system identifier, its timeline,
+ * the furthest position that was confirmed to it, and which table its outbox is, in a
+ * small file of the state folder. A position means the same only where the log has not
+ * gone back: on another server, a backup put back, or a standby that was promoted without
+ * our last changes, other changes stand at positions that we believe to have read.
  *
  * Errors: SLOT_ORIGIN; IO, DISK_FULL, STATE_BROKEN (the file). Blocking: as pg_conn.
  */
@@ -26,6 +26,8 @@ struct pg_origin {
     uint32_t timeline; /* 0: not known */
     uint64_t lsn;      /* furthest confirmed */
     struct pg_published before;
+    uint32_t table_oid; /* of an outbox, as last seen under its name; 0: not known */
+    uint64_t table_lsn; /* it is that one since */
     bool unsaved;
 };
 

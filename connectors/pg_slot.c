@@ -110,17 +110,38 @@ static int add_mapped(struct pg_slot *s, const char *path, struct pg_conn *c,
     int rc = m ? pg_mapping_bind(m, c, err) : -1;
 
     for (size_t i = 0; rc == 0 && i < m->table_count; i++)
-        rc = add_table(s, relais_slice_str(m->tables[i].schema_name),
-                       m->tables[i].table_name, err);
+        if (!(rc = add_table(s, relais_slice_str(m->tables[i].schema_name),
+                             m->tables[i].table_name, err)))
+            snprintf(s->tables[i].column, sizeof(s->tables[i].column), "%s",
+                     m->tables[i].parent ? m->tables[i].column : m->tables[i].key);
     s->changes = rc == 0 && !m->fact;
     pg_mapping_free(m);
     return rc;
 }
 
-bool pg_slot_is_table(const struct pg_slot_table *t, const struct pg_relation *r)
+bool pg_slot_is_table(const struct pg_slot_table *t, const struct pg_event *e)
 {
-    return r->oid == t->oid ||
+    const struct pg_relation *r = e->relation;
+
+    return (r->oid == t->oid && e->commit_lsn >= t->oid_from) ||
            (strcmp(r->name, t->name) == 0 && strcmp(r->schema, t->schema) == 0);
+}
+
+/* Another table under an outbox's name, perhaps with a copy of its rows: what was written
+ * to it before is not of the outbox. */
+static void know_table(struct pg_slot *s, uint64_t server)
+{
+    struct pg_slot_table *t = &s->tables[0];
+    struct pg_origin *o = &s->origin;
+
+    if (!s->table_count || relais_conf_text(s->conf, "connector", "mapping"))
+        return;
+    if (o->table_oid != t->oid) {
+        o->table_lsn = o->table_oid ? server : 0;
+        o->table_oid = t->oid;
+        o->unsaved = true;
+    }
+    t->oid_from = o->table_lsn;
 }
 
 int pg_slot_read_tables(struct pg_slot *s, struct pg_conn *c, struct relais_error *err)
@@ -171,9 +192,8 @@ static int look_publication(const struct pg_slot *s, struct pg_conn *c, bool *al
 /* From PostgreSQL 15 on. */
 #define FILTERED                                                                         \
     "EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = $1 AND p.schemaname " \
-    "= $2 AND p.tablename = $3 AND (p.rowfilter IS NOT NULL OR EXISTS (SELECT FROM "     \
-    "pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "   \
-    "AND a.attgenerated = '' AND a.attname <> ALL (p.attnames))))"
+    "= $2 AND p.tablename = $3 AND (p.rowfilter IS NOT NULL OR ($4 <> '' AND $4 <> ALL " \
+    "(p.attnames))))"
 #define LOOK_TABLE(filtered)                                                             \
     "SELECT EXISTS (SELECT FROM pg_publication_tables WHERE pubname = $1 AND "           \
     "schemaname = $2 AND tablename = $3), c.relkind = 'p' AND NOT EXISTS (SELECT "       \
@@ -193,8 +213,9 @@ static int check_whole(const struct pg_slot_table *t, const PGresult *r,
                                 t->name);
     if (PQgetvalue(r, 0, 3)[0] == 't')
         return relais_error_set(err, RELAIS_E_PUBLICATION, t->name,
-                                "the publication leaves out columns, or rows by WHERE: "
-                                "changes of them are missing. Publish the whole table");
+                                "the publication leaves out rows by WHERE, or the column "
+                                "%.63s: changes are missing. Publish the whole table",
+                                t->column);
     return 0;
 }
 
@@ -204,9 +225,9 @@ static int look_table(const struct pg_slot *s, struct pg_conn *c, struct pg_slot
                       bool *by_root_out, struct relais_error *err)
 {
     const char *sql =
-        pg_conn_version(c) >= 150000 ? LOOK_TABLE(FILTERED) : LOOK_TABLE("false");
-    const char *params[] = {s->publication, t->schema, t->name};
-    PGresult *r = pg_conn_exec(c, "connector.publication", sql, params, 3, err);
+        pg_conn_version(c) >= 150000 ? LOOK_TABLE(FILTERED) : LOOK_TABLE("$4 IS NULL");
+    const char *params[] = {s->publication, t->schema, t->name, t->column};
+    PGresult *r = pg_conn_exec(c, "connector.publication", sql, params, 4, err);
     int rc = -1;
 
     if (r && PQntuples(r) == 0)
@@ -319,8 +340,10 @@ int pg_slot_check(struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *ou
                                 "the server removed WAL that was not read: changes are "
                                 "missing. relais slot drop FILE.ini --oui, create, %s",
                                 pg_origin_remedy(s->conf));
-    if (check_publication(s, c, err) ||
-        pg_origin_check(&s->origin, s->conf, c, out->server, s->name, err))
+    if (check_publication(s, c, err))
+        return -1;
+    know_table(s, out->server);
+    if (pg_origin_check(&s->origin, s->conf, c, out->server, s->name, err))
         return -1;
     if (out->confirmed > s->origin.lsn)
         s->origin.lsn = out->confirmed;
@@ -392,7 +415,10 @@ int pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream,
     if (!rc) {
         measure(s, &state);
         rc = check_publication(s, c, &why);
-        unfit = rc && relais_error_class(why.code) == RELAIS_CONF;
+        if (!rc)
+            know_table(s, state.server);
+        s->unfit = rc && relais_error_class(why.code) == RELAIS_CONF ? s->unfit + 1 : 0;
+        unfit = s->unfit > (why.code != RELAIS_E_PUBLICATION);
     }
     pg_conn_close(c);
     if (unfit)

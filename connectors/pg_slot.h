@@ -38,7 +38,9 @@
 struct pg_slot_table {
     char schema[64];
     char name[64];
-    uint32_t oid; /* 0 until it was looked at */
+    char column[64];   /* of a mapping: without it a change does not say its object */
+    uint32_t oid;      /* 0 until it was looked at */
+    uint64_t oid_from; /* changes before it are of the name only */
 };
 
 struct pg_slot {
@@ -49,6 +51,7 @@ struct pg_slot {
     struct pg_slot_table tables[PG_SLOT_TABLES_MAX]; /* to be published */
     size_t table_count;
     bool changes; /* updates, deletes and truncates too */
+    int unfit;    /* looks in a row that found no table, or no right */
     int64_t saved_us, measured_us;
     uint64_t taken; /* streams opened: what one process reads, no other does */
 };
@@ -69,8 +72,9 @@ int pg_slot_init(struct pg_slot *s, const struct relais_conf *conf,
 int pg_slot_read_tables(struct pg_slot *s, struct pg_conn *c,
                         struct relais_error *err) RELAIS_MUST_CHECK;
 /* The log names a table as it was called when the row was written: it is the same one if
- * it was renamed since. */
-bool pg_slot_is_table(const struct pg_slot_table *t, const struct pg_relation *r);
+ * it was renamed since, but rows that were written to another one before that took an
+ * outbox's name are none of it. */
+bool pg_slot_is_table(const struct pg_slot_table *t, const struct pg_event *e);
 int pg_slot_look(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_state *out,
                  struct relais_error *err) RELAIS_MUST_CHECK;
 /* Fit to be read from: else one of the errors above. Writes nothing. */
@@ -87,7 +91,7 @@ struct pg_stream *pg_slot_stream(struct pg_slot *s, bool messages,
 /* To be called now and then while the stream is read: remembers what was confirmed (at
  * most ten seconds late); every half minute measures what the slot retains, and looks at
  * the publication and its tables. What fails is tried again; -1: they are not fit
- * (PUBLICATION, PG_SCHEMA, PG_RIGHTS). */
+ * (PUBLICATION; PG_SCHEMA, PG_RIGHTS twice in a row: a table may be made anew). */
 int pg_slot_tend(struct pg_slot *s, const struct pg_stream *stream,
                  struct relais_error *err) RELAIS_MUST_CHECK;
 /* The same at the end; stream may be NULL. */

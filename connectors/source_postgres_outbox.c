@@ -202,7 +202,7 @@ static void tell_before(struct source_outbox *o)
 
 static bool of_table(const struct source_outbox *o, const struct pg_event *e)
 {
-    return o->slot.table_count && pg_slot_is_table(&o->slot.tables[0], e->relation);
+    return o->slot.table_count && pg_slot_is_table(&o->slot.tables[0], e);
 }
 
 static int take_message(struct source_outbox *o, const struct pg_event *e,

@@ -50,7 +50,7 @@ static void touch(struct source_table *t, const struct pg_event *e)
     const struct pg_mapping *m = t->objects.mapping;
 
     for (size_t i = 0; i < m->table_count && !t->everything; i++)
-        if (i < t->slot.table_count && pg_slot_is_table(&t->slot.tables[i], e->relation))
+        if (i < t->slot.table_count && pg_slot_is_table(&t->slot.tables[i], e))
             touch_row(t, &m->tables[i], e);
 }
 

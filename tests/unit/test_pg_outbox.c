@@ -299,22 +299,21 @@ static void test_pg_outbox_payload_goes_before_columns(void **state)
     assert_string_equal(f->seen[1].json, "{}");
 }
 
-/* A case's number is a text; a number elsewhere stays one, if it is whole. */
+/* A case's number is a text; a number elsewhere stays one, but for a numeric. */
 static void test_pg_outbox_case_may_be_a_column_of_numbers(void **state)
 {
     struct fixture *f = *state;
 
-    configure(f, "columns = n = montant, d = rang, e = taux\n");
+    configure(f, "columns = n = montant, d = rang\n");
     free(helper_pg_sql("ALTER TABLE outbox ALTER aggregateid TYPE bigint USING NULL, "
-                       "ADD n bigint, ADD d numeric(18), ADD e numeric(5, 2)"));
+                       "ADD n bigint, ADD d numeric(18)"));
     start(f);
-    free(helper_pg_sql("INSERT INTO outbox (aggregateid, payload, n, d, e) VALUES "
-                       "(9007199254740993, '{}', 12, -123456789012345678, 5)"));
+    free(helper_pg_sql("INSERT INTO outbox (aggregateid, payload, n, d) VALUES "
+                       "(9007199254740993, '{}', 12, 5)"));
     drain(f, 1, true);
     assert_string_equal(
         f->seen[0].json,
-        "{\"entete\":{\"dossier\":\"9007199254740993\"},\"montant\":12,\"rang\":"
-        "-123456789012345678,\"taux\":\"5.00\"}");
+        "{\"entete\":{\"dossier\":\"9007199254740993\"},\"montant\":12,\"rang\":\"5\"}");
 }
 
 static void test_pg_outbox_other_aggregates_are_left_out(void **state)
@@ -622,6 +621,32 @@ static void test_pg_outbox_renamed_table_loses_no_row(void **state)
         assert_string_equal(f->seen[i].number, i % 2 ? "2" : "1");
 }
 
+/* A copy of the outbox takes its name: its rows were events before, under another name.
+ */
+static void test_pg_outbox_copy_that_takes_its_name_repeats_no_row(void **state)
+{
+    struct fixture *f = *state;
+
+    free(
+        helper_pg_sql("DROP PUBLICATION essai; CREATE PUBLICATION essai FOR ALL TABLES"));
+    start(f);
+    free(helper_pg_sql("INSERT INTO outbox (aggregateid, payload) VALUES ('1', '{}')"));
+    drain(f, 1, true);
+    stop(f);
+    free(helper_pg_sql("CREATE TABLE neuve (LIKE outbox INCLUDING ALL)"));
+    free(helper_pg_sql("INSERT INTO neuve SELECT * FROM outbox"));
+    free(helper_pg_sql("ALTER TABLE outbox RENAME TO ancienne; ALTER TABLE neuve RENAME "
+                       "TO outbox; INSERT INTO outbox (aggregateid, payload) VALUES "
+                       "('2', '{}')"));
+    for (int i = 0; i < 2; i++) { /* and it is remembered */
+        start(f);
+        drain(f, 1, false);
+        stop(f);
+        assert_string_equal(f->seen[1 + i].number, "2");
+    }
+    free(helper_pg_sql("DROP TABLE ancienne"));
+}
+
 static void test_pg_outbox_second_reader_waits_and_takes_over(void **state)
 {
     struct fixture *f = *state;
@@ -726,6 +751,7 @@ int main(void)
         T(many_unacknowledged_transactions_are_confirmed),
         T(lost_connections_lose_and_repeat_nothing),
         T(renamed_table_loses_no_row),
+        T(copy_that_takes_its_name_repeats_no_row),
         T(second_reader_waits_and_takes_over),
         T(foreign_changes_advance_the_slot),
         T(quiet_database_retains_nothing_of_a_busy_cluster),
