@@ -284,7 +284,7 @@ static int full(struct relais_error *why)
     return relais_error_set(why, RELAIS_E_LIMIT, NULL, "larger than a batch");
 }
 
-/* A case's number is a text, also where its column is of a type of numbers. */
+/* A case's number is a text, also where its column is of whole numbers. */
 static struct relais_value *number_of_case(const struct cell *cell,
                                            struct relais_arena *arena)
 {
@@ -309,9 +309,9 @@ static int fill_field(const struct outbox_pair *field, const struct cell *cell,
     }
     if (!rec->value)
         return 0;
-    v = cell->value || strcmp(field->to, "entete.dossier") != 0
-            ? value_of(cell, arena, why)
-            : number_of_case(cell, arena);
+    v = !cell->value && is_integer(cell) && strcmp(field->to, "entete.dossier") == 0
+            ? number_of_case(cell, arena)
+            : value_of(cell, arena, why);
     if (!v && why->code != RELAIS_E_OK) {
         relais_error_prefix(why, field->from);
         return -1;

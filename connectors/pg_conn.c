@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,11 +12,13 @@
 #include <sys/socket.h>
 
 #define ANSWER_GRACE_MS 5000 /* beyond the server's own time-out */
-#define NAME_MAX_BYTES  63   /* of PostgreSQL's identifiers */
+#define STATEMENTS_MAX  16
+#define NAME_MAX_BYTES  63 /* of PostgreSQL's identifiers */
 
 struct pg_conn {
     PGconn *raw;
     int statement_timeout_ms;
+    int statements; /* that one answer is waited for; 0: one */
 };
 
 /* A SQLSTATE or the beginning of some; the first row that fits. */
@@ -295,17 +298,28 @@ int pg_conn_version(const struct pg_conn *c) { return PQserverVersion(c->raw); }
 
 /* What became of the statement cannot be known any more: the socket is shut down, so that
  * every later call fails at once. */
+void pg_conn_patience(struct pg_conn *c, size_t statements)
+{
+    c->statements = statements < STATEMENTS_MAX ? (int)statements : STATEMENTS_MAX;
+}
+
+/* The server has the time-out for each statement. */
+static int64_t patience_ms(const struct pg_conn *c)
+{
+    return (int64_t)c->statement_timeout_ms * (c->statements ? c->statements : 1) +
+           ANSWER_GRACE_MS;
+}
+
 static int give_up(struct pg_conn *c, const char *what, struct relais_error *err)
 {
     shutdown(PQsocket(c->raw), SHUT_RDWR);
-    return relais_error_set(err, RELAIS_E_PG_DOWN, what, "no answer within %d ms",
-                            c->statement_timeout_ms + ANSWER_GRACE_MS);
+    return relais_error_set(err, RELAIS_E_PG_DOWN, what,
+                            "no answer within %" PRId64 " ms", patience_ms(c));
 }
 
 static int64_t answer_until(const struct pg_conn *c)
 {
-    return relais_monotonic_us() +
-           ((int64_t)c->statement_timeout_ms + ANSWER_GRACE_MS) * 1000;
+    return relais_monotonic_us() + patience_ms(c) * 1000;
 }
 
 static int send_all(struct pg_conn *c, const char *what, struct relais_error *err)

@@ -68,6 +68,9 @@ PGresult *pg_conn_exec(struct pg_conn *c, const char *what, const char *sql,
 int pg_conn_run(struct pg_conn *c, const char *what, const char *sql,
                 struct relais_error *err) RELAIS_MUST_CHECK;
 
+/* From now on an answer is one of so many statements (16 at most), each with its own
+ * time-out on the server. */
+void pg_conn_patience(struct pg_conn *c, size_t statements);
 /* Waits, within the statement's time-out, until PQgetResult() need not wait. */
 int pg_conn_wait(struct pg_conn *c, const char *what,
                  struct relais_error *err) RELAIS_MUST_CHECK;

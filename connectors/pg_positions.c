@@ -95,6 +95,20 @@ static int take_one(struct pg_positions *p, struct pg_conn *c, struct pg_positio
     return 0;
 }
 
+/* An epoch that a crash could undo would let a zombie in. */
+static int begin_durable(struct pg_conn *c, struct relais_error *err)
+{
+    return pg_conn_run(c, "relais_positions", "BEGIN; SET LOCAL synchronous_commit = on",
+                       err);
+}
+
+static void roll_back(struct pg_conn *c)
+{
+    struct relais_error ignored = RELAIS_ERROR_INIT;
+
+    (void)!pg_conn_run(c, "relais_positions", "ROLLBACK", &ignored);
+}
+
 int pg_positions_take(struct pg_positions *p, struct pg_conn *c, const char *table,
                       const char *group, struct relais_position *list, size_t count,
                       struct relais_error *err)
@@ -109,15 +123,11 @@ int pg_positions_take(struct pg_positions *p, struct pg_conn *c, const char *tab
     }
     if (!count)
         return 0;
-    /* an epoch that a crash could undo would let a zombie in */
-    if (pg_conn_run(c, "relais_positions", "BEGIN; SET LOCAL synchronous_commit = on",
-                    err))
+    if (begin_durable(c, err))
         return -1;
     for (size_t i = 0; i < count; i++)
         if (take_one(p, c, &p->list[i], err)) {
-            struct relais_error ignored = RELAIS_ERROR_INIT;
-
-            (void)!pg_conn_run(c, "relais_positions", "ROLLBACK", &ignored);
+            roll_back(c);
             return -1;
         }
     if (pg_conn_run(c, "relais_positions", "COMMIT", err))
@@ -257,13 +267,19 @@ int pg_positions_ask(struct pg_positions *p, struct pg_conn *c, struct relais_er
 {
     bool committed = false;
 
+    if (begin_durable(c, err))
+        return -1;
     for (size_t i = 0; i < p->count; i++) {
         bool moved = p->list[i].ahead != p->list[i].next, there;
 
-        if (ask_one(p, c, &p->list[i], &there, err))
+        if (ask_one(p, c, &p->list[i], &there, err)) {
+            roll_back(c);
             return -1;
+        }
         committed |= moved && there;
     }
+    if (pg_conn_run(c, "relais_positions", "COMMIT", err))
+        return -1;
     pg_positions_settle(p, committed);
     return 0;
 }

@@ -85,19 +85,21 @@ int pg_script_send(const struct pg_script *s, struct pg_conn *c, struct relais_e
     return 0;
 }
 
+/* All that comes after the last COPY answers at once. */
 int pg_script_answered(struct pg_script *s, struct pg_conn *c, const char *what,
                        struct relais_error *err)
 {
     size_t copies = s->copy_count;
     struct relais_error why = RELAIS_ERROR_INIT;
+    int rc;
 
     pg_script_clear(s);
-    if (copies) {
+    pg_conn_patience(c, 2 * copies + 2);
+    if (copies)
         PQclear(pg_conn_result(c, s->copies[copies - 1].what, &why));
-        if (why.code)
-            return failed(c, &why, err);
-    }
-    return pg_conn_answered(c, what, err);
+    rc = why.code ? failed(c, &why, err) : pg_conn_answered(c, what, err);
+    pg_conn_patience(c, 1);
+    return rc;
 }
 
 int pg_script_run(struct pg_script *s, struct pg_conn *c, const char *what,

@@ -192,8 +192,8 @@ static int look_publication(const struct pg_slot *s, struct pg_conn *c, bool *al
 /* From PostgreSQL 15 on. */
 #define FILTERED                                                                         \
     "EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = $1 AND p.schemaname " \
-    "= $2 AND p.tablename = $3 AND (p.rowfilter IS NOT NULL OR ($4 <> '' AND $4 <> ALL " \
-    "(p.attnames))))"
+    "= $2 AND p.tablename = $3 AND ((p.rowfilter IS NOT NULL AND $5::bool) OR ($4 <> "   \
+    "'' AND $4 <> ALL (p.attnames))))"
 #define LOOK_TABLE(filtered)                                                             \
     "SELECT EXISTS (SELECT FROM pg_publication_tables WHERE pubname = $1 AND "           \
     "schemaname = $2 AND tablename = $3), c.relkind = 'p' AND NOT EXISTS (SELECT "       \
@@ -202,7 +202,8 @@ static int look_publication(const struct pg_slot *s, struct pg_conn *c, bool *al
     "n.nspname = "                                                                       \
     "$2 AND c.relname = $3 AND c.relkind IN ('r', 'p')"
 
-/* What a mapping reads must be there whole: else events would say that it is gone. */
+/* What a mapping reads must be there whole: else events would say that it is gone. Facts
+ * may be published in part. */
 static int check_whole(const struct pg_slot_table *t, const PGresult *r,
                        struct relais_error *err)
 {
@@ -224,10 +225,12 @@ static int check_whole(const struct pg_slot_table *t, const PGresult *r,
 static int look_table(const struct pg_slot *s, struct pg_conn *c, struct pg_slot_table *t,
                       bool *by_root_out, struct relais_error *err)
 {
-    const char *sql =
-        pg_conn_version(c) >= 150000 ? LOOK_TABLE(FILTERED) : LOOK_TABLE("$4 IS NULL");
-    const char *params[] = {s->publication, t->schema, t->name, t->column};
-    PGresult *r = pg_conn_exec(c, "connector.publication", sql, params, 4, err);
+    const char *sql = pg_conn_version(c) >= 150000
+                          ? LOOK_TABLE(FILTERED)
+                          : LOOK_TABLE("$4::text IS NULL AND $5::bool");
+    const char *params[] = {s->publication, t->schema, t->name, t->column,
+                            s->changes ? "t" : "f"};
+    PGresult *r = pg_conn_exec(c, "connector.publication", sql, params, 5, err);
     int rc = -1;
 
     if (r && PQntuples(r) == 0)
