@@ -199,8 +199,7 @@ static int look_publication(const struct pg_slot *s, struct pg_conn *c, bool *al
     "schemaname = $2 AND tablename = $3), c.relkind = 'p' AND NOT EXISTS (SELECT "       \
     "FROM pg_publication WHERE pubname = $1 AND pubviaroot), " UNSEEN filtered           \
     ", c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "       \
-    "n.nspname = "                                                                       \
-    "$2 AND c.relname = $3 AND c.relkind IN ('r', 'p')"
+    "n.nspname = $2 AND c.relname = $3 AND c.relkind IN ('r', 'p')"
 
 /* What a mapping reads must be there whole: else events would say that it is gone. Facts
  * may be published in part. */
